@@ -1,0 +1,9 @@
+"""Connectivity between emotion and cognition networks, and what an intervention changed in it."""
+
+__version__ = "0.1.0"
+
+STAGES = ("parcellate", "denoise", "screen", "estimate", "compare", "draw", "report")
+"""The stages of the workflow in the order in which they run: the one list of them."""
+
+COMMANDS = ("index", "simulate", "reference")
+"""Commands of the command line that are no stage."""

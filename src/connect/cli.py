@@ -1,0 +1,91 @@
+"""The command line: every stage and command is a function, and its parameters are the flags.
+
+``connect denoise --scans a.tsv ...`` calls ``connect.denoise.denoise(scans=Path("a.tsv"), ...)``. Names, types,
+defaults and help come from the signature and the docstring of that function, so the two cannot drift apart. Only the
+module of the command that runs is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from connect import COMMANDS, STAGES, __version__
+from connect.config import suggest
+from connect.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 2 after a mistake of the user's, told in four parts on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        sys.stdout.write(overview())
+        return 0
+    if words[0] == "--version":
+        sys.stdout.write(f"connect {__version__}\n")
+        return 0
+    name, *rest = words
+    try:
+        if name not in (*STAGES, *COMMANDS):
+            known = ", ".join((*COMMANDS, *STAGES))
+            raise UserError(
+                "command line", f"one of: {known}", name, f"run `connect --help`{suggest(name, (*STAGES, *COMMANDS))}"
+            )
+        function = getattr(importlib.import_module(f"connect.{name}"), name)
+        function(**vars(parser(function).parse_args(rest)))
+    except UserError as error:
+        sys.stderr.write(f"connect {name}: wrong input\n{error}\n")
+        return 2
+    return 0
+
+
+def overview() -> str:
+    """Return the help text: every command and stage with the first line of its module, without importing any."""
+    lines = ["usage: connect COMMAND [--flag value ...]     connect COMMAND --help", ""]
+    for heading, names in (("commands", COMMANDS), ("stages, in the order in which the workflow runs them", STAGES)):
+        lines.append(f"{heading}:")
+        for name in names:
+            source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+            first = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
+            lines.append(f"  {name:<12}{first}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
+    """Return the argument parser of a stage function: one flag per parameter, positional-only ones without a flag."""
+    doc = inspect.getdoc(function) or ""
+    made = argparse.ArgumentParser(prog=f"connect {function.__name__}", description=doc.split("\n\n")[0])
+    helps = dict(
+        re.findall(r"^(\w+)\n    (.+?)(?=\n\S|\n\n|\Z)", doc.partition("----------\n")[2], re.MULTILINE | re.DOTALL)
+    )
+    hints = typing.get_type_hints(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        options: dict[str, Any] = {
+            **_kind(hints[name]),
+            "help": " ".join(helps.get(name, "").split()).replace("%", "%%"),
+        }
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            made.add_argument(name, **options)
+        elif parameter.default is inspect.Parameter.empty:
+            made.add_argument(f"--{name.replace('_', '-')}", dest=name, required=True, **options)
+        else:
+            made.add_argument(f"--{name.replace('_', '-')}", dest=name, default=parameter.default, **options)
+    return made
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return {"choices": args}
+    if origin is not None and issubclass(origin, Sequence):
+        return {"nargs": "+", "type": args[0], "metavar": "PATH" if args[0] is Path else "VALUE"}
+    return {"type": hint, "metavar": "PATH" if hint is Path else "VALUE"}

@@ -1,0 +1,190 @@
+"""Read a choice: a YAML file into a frozen dataclass, checked key by key.
+
+Every file under ``config/`` is one choice (a cohort, an atlas, a strategy ...) and has one dataclass in
+:mod:`connect.settings` that says which keys it may hold. ``read(Strategy, path)`` gives an instance or a
+:class:`~connect.errors.UserError` that names the file, the line and the nearest key. Paths inside a file are
+relative to the folder of that file.
+
+This module, :mod:`connect.layout` and :mod:`connect.scans` are all that the Snakefile imports, so they import nothing
+heavier than YAML.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from connect.errors import UserError
+
+T = TypeVar("T")
+Keys = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in a file a value stands, for error messages and for resolving relative paths."""
+
+    file: str
+    folder: Path
+    lines: Mapping[Keys, int] = dataclasses.field(default_factory=dict)
+    keys: Keys = ()
+
+    def __truediv__(self, key: str) -> Place:
+        return dataclasses.replace(self, keys=(*self.keys, key))
+
+    def __str__(self) -> str:
+        known = [self.lines[self.keys[:n]] for n in range(len(self.keys), 0, -1) if self.keys[:n] in self.lines]
+        line = f", line {known[0]}" if known else ""
+        return f"{self.file}{line}" + (f", key {'.'.join(self.keys)}" if self.keys else "")
+
+
+def setting(
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """Declare a key of a settings dataclass with its documentation, unit and range.
+
+    Parameters
+    ----------
+    doc
+        One sentence for the reference page and the JSON schema.
+    default
+        The value when the key is missing; without one the key is required.
+    unit
+        Unit of a number.
+    minimum, maximum
+        Closed range of a number.
+    """
+    metadata = {"doc": doc, "unit": unit, "minimum": minimum, "maximum": maximum}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def read(kind: type[T], path: Path | str) -> T:
+    """Read a YAML file as an instance of a settings dataclass.
+
+    Parameters
+    ----------
+    kind
+        A dataclass of :mod:`connect.settings`.
+    path
+        The YAML file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no YAML, or breaks a rule of ``kind``.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        near = suggest(path.name, (p.name for p in path.parent.glob("*.yaml")))
+        raise UserError(
+            path, f"a {kind.__name__.lower()} file", error.strerror, f"create it, or correct its name{near}"
+        ) from error
+    try:
+        node = yaml.compose(text)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(path, "valid YAML", " ".join(str(error).split()), "correct the syntax") from error
+    return parse(kind, values, Place(str(path), path.parent, dict(_lines(node))))
+
+
+def parse(kind: type[T], values: object, place: Place) -> T:
+    """Turn nested mappings into an instance of a settings dataclass, checking every key and value."""
+    if not isinstance(values, Mapping):
+        raise UserError(place, "keys with values", repr(values), "write `key: value` lines")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in fields:
+            todo = f"remove or correct it{suggest(str(key), fields)}"
+            raise UserError(place / str(key), f"one of: {', '.join(fields)}", f"unknown key `{key}`", todo)
+    found: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in values:
+            found[name] = _value(hints[name], values[name], place / name)
+            _check_range(field, found[name], place / name)
+        elif field.default is dataclasses.MISSING:
+            raise UserError(
+                place, f"a file with the key `{name}`: {field.metadata['doc']}", "no such key", f"add `{name}:`"
+            )
+    try:
+        return kind(**found)
+    except UserError as error:
+        raise UserError(
+            f"{place}: {error.where}" if error.where else place, error.must, error.got, error.todo
+        ) from error
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean `x`?`` for the known word nearest to ``word``, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _value(hint: Any, value: object, place: Place) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        inner = [arg for arg in args if arg is not type(None)]
+        return None if value is None else _value(inner[0], value, place)
+    if origin is Literal:
+        if value not in args or isinstance(value, bool) != any(value is arg for arg in args if isinstance(arg, bool)):
+            todo = f"choose one{suggest(str(value), map(str, args))}"
+            raise UserError(place, f"one of: {', '.join(map(str, args))}", repr(value), todo)
+        return value
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise UserError(place, "a list", repr(value), "write it as `[a, b]`")
+        return tuple(_value(args[0], item, place / str(n)) for n, item in enumerate(value))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise UserError(place, "keys with values", repr(value), "write `key: value` lines")
+        return {str(key): _value(args[1], item, place / str(key)) for key, item in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return parse(typing.cast("type[Any]", hint), value, place)
+    return _scalar(hint, value, place)
+
+
+def _scalar(hint: type, value: object, place: Place) -> Any:
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return place.folder / value
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise UserError(place, names[hint], repr(value), f"write {names[hint]}")
+    return value
+
+
+def _check_range(field: dataclasses.Field[Any], value: object, place: Place) -> None:
+    low, high = field.metadata["minimum"], field.metadata["maximum"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"from {low if low is not None else 'any'} to {high if high is not None else 'any'}"
+        raise UserError(
+            place, f"a number {bounds} {field.metadata['unit']}".strip(), value, "choose a value in the range"
+        )
+
+
+def _lines(node: yaml.Node | None, keys: Keys = ()) -> Iterable[tuple[Keys, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, item in node.value:
+            yield (*keys, str(key.value)), key.start_mark.line + 1
+            yield from _lines(item, (*keys, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for n, item in enumerate(node.value):
+            yield (*keys, str(n)), item.start_mark.line + 1
+            yield from _lines(item, (*keys, str(n)))

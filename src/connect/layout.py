@@ -1,0 +1,74 @@
+"""Names: BIDS file names, and the folders of the choices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat", "desc")
+"""Entities of a BIDS file name that connect reads or writes, in the order in which BIDS writes them."""
+
+_PART = re.compile(r"^([a-z]+)-([A-Za-z0-9]+)$")
+
+
+def entities(name: str) -> dict[str, str]:
+    """Return the ``key-value`` entities of a BIDS file name, with its ``suffix`` and ``extension``.
+
+    Examples
+    --------
+    >>> entities("sub-01_task-rest_desc-preproc_bold.nii.gz")
+    {'sub': '01', 'task': 'rest', 'desc': 'preproc', 'suffix': 'bold', 'extension': '.nii.gz'}
+    """
+    stem, dot, extension = name.partition(".")
+    *parts, suffix = stem.split("_")
+    found = {match[1]: match[2] for match in map(_PART.match, parts) if match}
+    return {**found, "suffix": suffix, "extension": dot + extension}
+
+
+def bids_name(found: Mapping[str, str], suffix: str = "", extension: str = "") -> str:
+    """Return the BIDS file name of some entities; empty values are left out.
+
+    Examples
+    --------
+    >>> bids_name({"sub": "01", "ses": "", "task": "rest"}, "bold", ".nii.gz")
+    'sub-01_task-rest_bold.nii.gz'
+    """
+    parts = [f"{key}-{found[key]}" for key in ENTITIES if found.get(key)]
+    return "_".join([*parts, suffix] if suffix else parts) + extension
+
+
+def series_name(scan: str, atlas: str, extension: str = ".tsv") -> str:
+    """Return the file name of the raw parcel series of a scan (or of its JSON sidecar)."""
+    return f"{scan}_atlas-{bids_label(atlas)}_stat-mean_timeseries{extension}"
+
+
+def coverage_name(scan: str, atlas: str) -> str:
+    """Return the file name of the coverage of each parcel in a scan."""
+    return f"{scan}_atlas-{bids_label(atlas)}_stat-coverage_bold.tsv"
+
+
+def qc_name(scan: str) -> str:
+    """Return the file name of a scan's quality record."""
+    return f"{scan}_desc-qc_bold.json"
+
+
+def bids_label(name: str) -> str:
+    """Return a name with the letters and digits that BIDS allows in a label.
+
+    Examples
+    --------
+    >>> bids_label("tian-s1_schaefer100")
+    'tians1schaefer100'
+    """
+    return re.sub(r"[^A-Za-z0-9]", "", name)
+
+
+def choice(folder: Path | str, kind: str, name: str) -> str:
+    """Return the path of a choice file, such as ``config/strategies/36p.yaml``."""
+    return str(Path(folder) / kind / f"{name}.yaml")
+
+
+def scans_table(folder: Path | str, cohort: str) -> str:
+    """Return the path of a cohort's scans table."""
+    return str(Path(folder) / "cohorts" / f"{cohort}.scans.tsv")

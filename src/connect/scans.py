@@ -1,0 +1,106 @@
+"""The scans table of a cohort: one row per BOLD run, written once by ``connect index`` and committed."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from connect.config import suggest
+from connect.errors import UserError
+from connect.layout import bids_name
+
+MISSING = "n/a"
+"""How BIDS writes a missing value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """One BOLD run of one participant. Absent entities are empty; paths are relative to the fMRIPrep folder."""
+
+    participant_id: str
+    session_id: str
+    task: str
+    acq: str
+    run: str
+    space: str
+    res: str
+    tr: float
+    n_volumes: int
+    bold: str
+    mask: str
+    confounds: str
+
+    @property
+    def name(self) -> str:
+        """BIDS name of the scan without suffix, such as ``sub-01_ses-pre_task-rest_space-MNI152NLin6Asym``."""
+        return bids_name(
+            {
+                "sub": self.participant_id.removeprefix("sub-"),
+                "ses": self.session_id.removeprefix("ses-"),
+                "task": self.task,
+                "acq": self.acq,
+                "run": self.run,
+                "space": self.space,
+                "res": self.res,
+            }
+        )
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Scan))
+
+
+def read_scans(path: Path | str) -> list[Scan]:
+    """Read a scans table.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, lacks a column, has a value that is no number, lists a scan twice or is empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        todo = f"run `connect index FMRIPREP_DIR --cohort {path.name.split('.')[0]}`"
+        raise UserError(path, "a scans table", "no such file", todo)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        rows = list(reader)
+        check_columns(path, reader.fieldnames or (), COLUMNS)
+    scans = [_scan(path, number, row) for number, row in enumerate(rows, start=2)]
+    if not scans:
+        raise UserError(path, "at least one scan", "no rows", "index a folder that holds scans")
+    seen: dict[str, int] = {}
+    for number, scan in enumerate(scans, start=2):
+        if scan.name in seen:
+            got = f"{scan.name} in lines {seen[scan.name]} and {number}"
+            raise UserError(path, "each scan once", got, "remove one of the two rows")
+        seen[scan.name] = number
+    return scans
+
+
+def write_scans(path: Path | str, scans: Iterable[Scan]) -> None:
+    """Write a scans table, sorted as it is given."""
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for scan in scans:
+            writer.writerow([value if value != "" else MISSING for value in dataclasses.astuple(scan)])
+
+
+def check_columns(path: Path | str, present: Sequence[str], required: Iterable[str]) -> None:
+    """Raise a UserError that names the first required column which a table lacks."""
+    for column in required:
+        if column not in present:
+            todo = f"add the column{suggest(column, present)}"
+            raise UserError(path, f"a table with the column `{column}`", f"columns {', '.join(present)}", todo)
+
+
+def _scan(path: Path, number: int, row: Mapping[str, str]) -> Scan:
+    values: dict[str, str] = {column: "" if row[column] in (MISSING, None) else row[column] for column in COLUMNS}
+    try:
+        tr, n_volumes = float(values.pop("tr")), int(values.pop("n_volumes"))
+    except ValueError as error:
+        where = f"{path}, line {number}"
+        raise UserError(where, "numbers in `tr` (s) and `n_volumes`", str(error), "correct the row") from error
+    return Scan(tr=tr, n_volumes=n_volumes, **values)

@@ -1,0 +1,35 @@
+"""An atlas, ``config/atlases/<name>.yaml``: how the brain is cut into parcels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from connect.config import setting
+from connect.errors import UserError
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A set of parcels in a standard space.
+
+    The parcels table has one row per parcel with the columns ``index`` (label in the image, or volume of the maps
+    counted from 1), ``name``, ``network``, ``region``, and for every kind the centre ``x y z`` in mm; spheres also have
+    their ``radius`` in mm.
+    """
+
+    title: str = setting("name for figures and the report")
+    kind: Literal["labels", "spheres", "maps"] = setting(
+        "`labels`: an image of integers; `spheres`: coordinates; `maps`: a 4-D image of weights"
+    )
+    parcels: Path = setting("parcels table (TSV): index, name, network, region, x, y, z, and radius for spheres")
+    spaces: tuple[str, ...] = setting("BIDS names of the spaces in which the atlas is valid")
+    image: Path | None = setting("NIfTI image of a `labels` or `maps` atlas", default=None)
+    source: str = setting("citation", default="")
+
+    def __post_init__(self) -> None:
+        if (self.image is None) != (self.kind == "spheres"):
+            must = "a file of coordinates only" if self.kind == "spheres" else "a file that names its `image`"
+            got = f"kind `{self.kind}` {'with' if self.image else 'without'} `image`"
+            raise UserError("key image", must, got, "add the image, or correct the kind")

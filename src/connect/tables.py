@@ -1,0 +1,137 @@
+"""Every file format between two stages: tables (TSV), records (JSON), arrays (.npy), each written aside and renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from connect.errors import UserError
+from connect.scans import MISSING, check_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and rename it to ``path`` when the block ends without an error.
+
+    A killed or failed job thus never leaves a partial file under its final name. The temporary path keeps the
+    extension; a folder may be written the same way.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield aside
+        if aside.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        aside.replace(path)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a TSV with ``n/a`` as missing; ``*_id`` columns stay text.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no table, or lacks a required column.
+    """
+    import pandas as pd
+
+    try:
+        header = pd.read_csv(path, sep="\t", nrows=0).columns
+        text = {column: str for column in header if column.endswith("_id")}
+        frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, dtype=text)
+    except OSError as error:
+        raise UserError(path, "a table", error.strerror, "correct the path") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(path, "a tab-separated table", error, "correct the file") from error
+    check_columns(path, list(frame.columns), required)
+    return frame
+
+
+def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | None = None) -> None:
+    """Write a TSV with ``n/a`` for missing values and nine significant digits.
+
+    Parameters
+    ----------
+    path
+        The table.
+    frame
+        Its rows; the index is not written.
+    columns
+        What each column means, with its unit. When given, it must name exactly the columns of ``frame`` and is
+        written beside the table as a JSON sidecar.
+    """
+    if columns is not None:
+        if list(columns) != list(frame.columns):
+            raise ValueError(f"columns of {path.name}: described {list(columns)}, written {list(frame.columns)}")
+        write_record(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})
+    with written(path) as aside:
+        frame.to_csv(aside, sep="\t", index=False, na_rep=MISSING, float_format="%.9g", lineterminator="\n")
+
+
+def read_matrix(path: Path) -> np.ndarray:
+    """Read a TSV of numbers with a header line as an array ``(n_rows, n_columns)``; ``n/a`` becomes NaN."""
+    with path.open(encoding="utf-8") as file:
+        file.readline()
+        rows = [[np.nan if cell == MISSING else float(cell) for cell in line.rstrip("\n").split("\t")] for line in file]
+    return np.array(rows)
+
+
+def write_matrix(path: Path, values: np.ndarray, columns: Sequence[str]) -> None:
+    """Write an array ``(n_rows, n_columns)`` as a TSV with a header, every digit of its precision, NaN as ``n/a``."""
+    with written(path) as aside, aside.open("w", encoding="utf-8") as file:
+        file.write("\t".join(columns) + "\n")
+        for row in values.tolist():
+            file.write("\t".join(MISSING if cell != cell else repr(cell) for cell in row) + "\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or holds no JSON object.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(path, "a JSON file", error.strerror, "correct the path") from error
+    except ValueError as error:
+        raise UserError(path, "valid JSON", error, "correct the file") from error
+    if not isinstance(record, dict):
+        raise UserError(path, "a JSON object", type(record).__name__, "correct the file")
+    return record
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON object with stable formatting."""
+    with written(path) as aside:
+        aside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Memory-map an ``.npy`` array for reading."""
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write an array as float32 ``.npy``."""
+    with written(path) as aside, aside.open("wb") as file:
+        np.save(file, np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)

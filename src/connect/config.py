@@ -67,6 +67,8 @@ def setting(
         Closed range of a number.
     """
     metadata = {"doc": doc, "unit": unit, "minimum": minimum, "maximum": maximum}
+    if isinstance(default, Mapping):
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -90,12 +92,13 @@ def read(kind: type[T], path: Path | str) -> T:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         near = suggest(path.name, (p.name for p in path.parent.glob("*.yaml")))
-        raise UserError(
-            path, f"a {kind.__name__.lower()} file", error.strerror, f"create it, or correct its name{near}"
-        ) from error
+        must = f"the file of the {kind.__name__.lower()}"
+        raise UserError(path, must, error.strerror, f"create it, or correct its name{near}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(path, "text in UTF-8", error, "save the file as UTF-8") from error
     try:
         node = yaml.compose(text)
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise UserError(path, "valid YAML", " ".join(str(error).split()), "correct the syntax") from error
     return parse(kind, values, Place(str(path), path.parent, dict(_lines(node))))
@@ -116,7 +119,7 @@ def parse(kind: type[T], values: object, place: Place) -> T:
         if name in values:
             found[name] = _value(hints[name], values[name], place / name)
             _check_range(field, found[name], place / name)
-        elif field.default is dataclasses.MISSING:
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise UserError(
                 place, f"a file with the key `{name}`: {field.metadata['doc']}", "no such key", f"add `{name}:`"
             )
@@ -137,8 +140,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
 def _value(hint: Any, value: object, place: Place) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        inner = [arg for arg in args if arg is not type(None)]
-        return None if value is None else _value(inner[0], value, place)
+        return _one_of(args, value, place)
     if origin is Literal:
         if value not in args or isinstance(value, bool) != any(value is arg for arg in args if isinstance(arg, bool)):
             todo = f"choose one{suggest(str(value), map(str, args))}"
@@ -157,6 +159,22 @@ def _value(hint: Any, value: object, place: Place) -> Any:
     return _scalar(hint, value, place)
 
 
+def _one_of(hints: Sequence[Any], value: object, place: Place) -> Any:
+    """Return the value as the first of several types that it fits; ``null`` only where it is one of them."""
+    inner = [hint for hint in hints if hint is not type(None)]
+    if value is None and len(inner) < len(hints):
+        return None
+    errors = []
+    for hint in inner:
+        try:
+            return _value(hint, value, place)
+        except UserError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    raise UserError(place, " or ".join(error.must for error in errors), repr(value), errors[-1].todo)
+
+
 def _scalar(hint: type, value: object, place: Place) -> Any:
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -172,11 +190,23 @@ def _check_range(field: dataclasses.Field[Any], value: object, place: Place) -> 
     low, high = field.metadata["minimum"], field.metadata["maximum"]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"from {low if low is not None else 'any'} to {high if high is not None else 'any'}"
-        raise UserError(
-            place, f"a number {bounds} {field.metadata['unit']}".strip(), value, "choose a value in the range"
-        )
+    if value != value or (low is not None and value < low) or (high is not None and value > high):
+        bounds = [f"of {word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+        must = " ".join(["a number", " and ".join(bounds), field.metadata["unit"]])
+        raise UserError(place, " ".join(must.split()), value, "choose a value in the range")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads keys as the text that stands there (``01`` and ``no`` are session labels too) and each only once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key `{key.value}` twice", key.start_mark)
+            seen.add(str(key.value))
+        self.flatten_mapping(node)
+        return {str(key.value): self.construct_object(value, deep=deep) for key, value in node.value}
 
 
 def _lines(node: yaml.Node | None, keys: Keys = ()) -> Iterable[tuple[Keys, int]]:

@@ -16,4 +16,5 @@ class Measure:
         "a registered measure: correlation, covariance, partial_correlation, shrunk_correlation or tangent"
     )
     fisher_z: bool = setting("transform correlations r to z = artanh(r)", default=True)
+    unit: str = setting("unit of the values, for axes and tables", default="Fisher z")
     source: str = setting("citation", default="")

@@ -1,0 +1,20 @@
+# connect: from fMRIPrep's scans to what an intervention changed. The stages are included in the order in which they run.
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/parcellate.smk"
+include: "workflow/rules/denoise.smk"
+include: "workflow/rules/screen.smk"
+include: "workflow/rules/estimate.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/draw.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        reports(),

@@ -1,0 +1,72 @@
+# The plan of the run, and the names that rules share. Rule files import only what starts fast.
+from pathlib import Path
+
+from connect.config import Place, parse, read
+from connect.digest import code
+from connect.layout import choice, scans_table
+from connect.scans import read_scans
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Cohort
+from connect.settings.plan import Plan
+
+PLAN = parse(Plan, config, Place("config/config.yaml", Path()))
+SCANS = {cohort: read_scans(scans_table(PLAN.choices, cohort)) for cohort in PLAN.cohorts}
+SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
+COHORTS = {cohort: read(Cohort, choice(PLAN.choices, "cohorts", cohort)) for cohort in PLAN.cohorts}
+RESULTS = str(PLAN.results)
+
+
+wildcard_constraints:
+    cohort="[A-Za-z0-9-]+",
+    atlas="[A-Za-z0-9-]+",
+    atlases="[A-Za-z0-9+-]+",
+    strategy="[A-Za-z0-9-]+",
+    measure="[A-Za-z0-9-]+",
+    model="[A-Za-z0-9-]+",
+    figure="[A-Za-z0-9-]+",
+    scan="sub-[A-Za-z0-9_-]+",
+
+
+def chosen(kind, wildcard):
+    """Return an input function: the choice file that a wildcard names."""
+    return lambda wildcards: choice(PLAN.choices, kind, wildcards[wildcard])
+
+
+def of_scan(column):
+    """Return an input function: a file of the scan that the wildcards name."""
+    return lambda wildcards: str(
+        COHORTS[wildcards.cohort].derivatives / getattr(SCAN[wildcards.cohort][wildcards.scan], column)
+    )
+
+
+def atlas_files(names):
+    """Return the choice files of atlases with the tables and images that they point to."""
+    paths = []
+    for name in names:
+        path = choice(PLAN.choices, "atlases", name)
+        settings = read(Atlas, path)
+        paths += [path, *(str(file) for file in (settings.parcels, settings.image) if file)]
+    return paths
+
+
+def primary(pattern, **others):
+    """Return the path of a result of the primary universe: the first atlas, strategy and measure of the plan."""
+    names = {"atlas": PLAN.atlas_names[0], "strategy": PLAN.strategies[0], "measure": PLAN.measures[0]}
+    return expand(pattern, **{**names, **others}, allow_missing=True)[0]
+
+
+def comparisons(cohort):
+    """Return the summaries of every model of a cohort in every universe."""
+    return expand(
+        rules.compare.output.summary,
+        cohort=cohort,
+        atlas=PLAN.atlas_names,
+        strategy=PLAN.strategies,
+        measure=PLAN.measures,
+        model=PLAN.cohorts[cohort],
+    )
+
+
+def reports():
+    """Return the report of every cohort."""
+    return expand(rules.report.output.page, cohort=PLAN.cohorts)

@@ -1,0 +1,35 @@
+# Purpose: test what changed, from domains to network pairs to edges, with one model.
+# In:      connectomes, screened scans, atlas and domains, cohort, participants, model.
+# Out:     a table of tests per level, values per session, participants used or not and why, a summary.
+
+
+rule compare:
+    input:
+        connectomes=rules.estimate.output.connectomes,
+        scans=rules.estimate.output.scans,
+        kept=rules.screen.output.kept,
+        strategy=chosen("strategies", "strategy"),
+        measure=chosen("measures", "measure"),
+        atlas=chosen("atlases", "atlas"),
+        files=lambda wildcards: atlas_files([wildcards.atlas]),
+        domains=chosen("domains", "atlas"),
+        cohort=chosen("cohorts", "cohort"),
+        participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
+        model=chosen("models", "model"),
+    output:
+        domain_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
+        network_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
+        edge_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
+        values=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/values.tsv",
+        people=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
+        summary=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/summary.json",
+    log:
+        "logs/compare/{cohort}/{atlas}/{strategy}/{measure}/{model}.log",
+    params:
+        code=code("compare"),
+    shell:
+        "connect compare --connectomes {input.connectomes:q} --scans {input.scans:q} --kept {input.kept:q}"
+        " --strategy {input.strategy:q} --measure {input.measure:q} --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q}"
+        " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
+        " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --values {output.values:q}"
+        " --people {output.people:q} --summary {output.summary:q} 2> {log:q}"

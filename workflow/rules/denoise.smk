@@ -1,0 +1,33 @@
+# Purpose: take confounds out of the series of all scans of a cohort, with one strategy.
+# In:      scans table, raw series, confounds, atlas, strategy.
+# Out:     cleaned series, one row per scan (what was removed, what is left), coverage per scan and parcel.
+
+
+rule denoise:
+    input:
+        scans=lambda wildcards: scans_table(PLAN.choices, wildcards.cohort),
+        raw=lambda wildcards: expand(
+            rules.parcellate.output.series,
+            cohort=wildcards.cohort,
+            atlases=PLAN.pass_of(wildcards.atlas),
+            scan=SCAN[wildcards.cohort],
+        ),
+        confounds=lambda wildcards: [
+            str(COHORTS[wildcards.cohort].derivatives / scan.confounds) for scan in SCANS[wildcards.cohort]
+        ],
+        atlas=chosen("atlases", "atlas"),
+        strategy=chosen("strategies", "strategy"),
+    output:
+        series=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/series.npy",
+        rows=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/scans.tsv",
+        coverage=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/coverage.tsv",
+    log:
+        "logs/denoise/{cohort}/{atlas}/{strategy}.log",
+    params:
+        code=code("denoise"),
+        raw=lambda wildcards, input: Path(input.raw[0]).parent,
+        derivatives=lambda wildcards: COHORTS[wildcards.cohort].derivatives,
+    shell:
+        "connect denoise --scans {input.scans:q} --raw {params.raw:q} --derivatives {params.derivatives:q}"
+        " --atlas {input.atlas:q} --strategy {input.strategy:q} --series {output.series:q} --rows {output.rows:q}"
+        " --coverage {output.coverage:q} 2> {log:q}"

@@ -1,0 +1,36 @@
+# Purpose: draw a figure of a model in the primary universe.
+# In:      figure recipe, atlas and domains, cohort, model, screened scans, connectomes, results of the model.
+# Out:     the figure as SVG, PDF and PNG.
+
+
+rule draw:
+    input:
+        figure=chosen("figures", "figure"),
+        atlas=primary(choice(PLAN.choices, "atlases", "{atlas}")),
+        files=atlas_files(PLAN.atlas_names[:1]),
+        domains=primary(choice(PLAN.choices, "domains", "{atlas}")),
+        cohort=chosen("cohorts", "cohort"),
+        measure=primary(choice(PLAN.choices, "measures", "{measure}")),
+        model=chosen("models", "model"),
+        kept=primary(rules.screen.output.kept),
+        connectomes=primary(rules.estimate.output.connectomes),
+        scans=primary(rules.estimate.output.scans),
+        domain_tests=primary(rules.compare.output.domain_tests),
+        edge_tests=primary(rules.compare.output.edge_tests),
+        values=primary(rules.compare.output.values),
+        people=primary(rules.compare.output.people),
+        summary=primary(rules.compare.output.summary),
+    output:
+        svg=RESULTS + "/{cohort}/draw/{model}/{figure}.svg",
+        pdf=RESULTS + "/{cohort}/draw/{model}/{figure}.pdf",
+        png=RESULTS + "/{cohort}/draw/{model}/{figure}.png",
+    log:
+        "logs/draw/{cohort}/{model}/{figure}.log",
+    params:
+        code=code("draw"),
+    shell:
+        "connect draw --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
+        " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
+        " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
+        " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
+        " --summary {input.summary:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"

@@ -1,0 +1,21 @@
+# Purpose: reduce a scan to one series per parcel, for all atlases of a pass; the only stage that opens a 4-D image.
+# In:      preprocessed BOLD, brain mask and confounds of a scan; atlases.
+# Out:     a folder per scan: raw parcel series and coverage per atlas, and a quality record.
+
+
+rule parcellate:
+    input:
+        bold=of_scan("bold"),
+        mask=of_scan("mask"),
+        confounds=of_scan("confounds"),
+        atlases=lambda wildcards: [choice(PLAN.choices, "atlases", name) for name in wildcards.atlases.split("+")],
+        files=lambda wildcards: atlas_files(wildcards.atlases.split("+")),
+    output:
+        series=directory(RESULTS + "/{cohort}/parcellate/{atlases}/{scan}"),
+    log:
+        "logs/parcellate/{cohort}/{atlases}/{scan}.log",
+    params:
+        code=code("parcellate"),
+    shell:
+        "connect parcellate --bold {input.bold:q} --mask {input.mask:q} --confounds {input.confounds:q}"
+        " --atlases {input.atlases:q} --series {output.series:q} --on-unusable record 2> {log:q}"

@@ -1,0 +1,45 @@
+# Purpose: one page per cohort that answers the question.
+# In:      choices, screened scans, results of every model (all universes in short, the primary one in full), figures.
+# Out:     a self-contained HTML page, and the answer in a few lines of text.
+
+
+def per_model(pattern):
+    """Return an input function: a result of the primary universe for every model of the cohort, in the plan's order."""
+    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.cohorts[wildcards.cohort])
+
+
+rule report:
+    input:
+        cohort=chosen("cohorts", "cohort"),
+        atlas=choice(PLAN.choices, "atlases", PLAN.atlas_names[0]),
+        domains=choice(PLAN.choices, "domains", PLAN.atlas_names[0]),
+        strategy=choice(PLAN.choices, "strategies", PLAN.strategies[0]),
+        measure=choice(PLAN.choices, "measures", PLAN.measures[0]),
+        scans=primary(rules.screen.output.kept),
+        lost=primary(rules.screen.output.lost),
+        domain_tests=per_model(rules.compare.output.domain_tests),
+        network_tests=per_model(rules.compare.output.network_tests),
+        edge_tests=per_model(rules.compare.output.edge_tests),
+        people=per_model(rules.compare.output.people),
+        summaries=lambda wildcards: comparisons(wildcards.cohort),
+        recipes=[choice(PLAN.choices, "figures", figure) for figure in PLAN.figures],
+        figures=lambda wildcards: expand(
+            rules.draw.output.svg,
+            cohort=wildcards.cohort,
+            model=PLAN.cohorts[wildcards.cohort],
+            figure=PLAN.figures,
+        ),
+    output:
+        page=RESULTS + "/{cohort}/report/report.html",
+        answer=RESULTS + "/{cohort}/report/answer.txt",
+    log:
+        "logs/report/{cohort}.log",
+    params:
+        code=code("report"),
+    shell:
+        "connect report --cohort {input.cohort:q} --atlas {input.atlas:q} --domains {input.domains:q}"
+        " --strategy {input.strategy:q} --measure {input.measure:q} --scans {input.scans:q} --lost {input.lost:q}"
+        " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
+        " --edge-tests {input.edge_tests:q} --people {input.people:q} --summaries {input.summaries:q}"
+        " --recipes {input.recipes:q} --figures {input.figures:q} --page {output.page:q} --answer {output.answer:q}"
+        " 2> {log:q}"

@@ -1,0 +1,47 @@
+# make help lists the verbs.
+VENV ?= .venv
+PYTHON ?= python3
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Byte-compiled modules make every start three times cheaper.
+unexport PYTHONDONTWRITEBYTECODE
+.DEFAULT_GOAL := help
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
+	snakemake --quiet rules
+	@echo
+	@cat results/sample/report/answer.txt
+	@echo
+	@echo "Report:  results/sample/report/report.html"
+	@echo "Figures: results/sample/draw/<model>/<figure>.svg"
+
+test: $(VENV)/ready ## run the whole test suite
+	python -m pytest -n auto --dist loadgroup
+
+check: $(VENV)/ready ## style, types, and the lint of the workflow
+	ruff format --check src tests
+	ruff check src tests
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+format: $(VENV)/ready ## put code and rules into the house style
+	ruff format src tests
+	ruff check --fix src tests
+	snakefmt Snakefile workflow
+
+docs: $(VENV)/ready ## regenerate the reference pages and the schemas
+	connect reference
+
+bench: $(VENV)/ready ## time the engine against its peers
+	python benchmarks/compare.py
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/python -m compileall -q $(VENV)/lib || true
+	touch $@
+
+.PHONY: help sample test check format docs bench

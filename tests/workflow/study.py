@@ -1,0 +1,67 @@
+"""A study folder of its own for a test: its config, its results, and Snakemake run in it for real."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A folder with `config/`, run with the project's Snakefile."""
+
+    folder: Path
+
+    def file(self, *parts: str) -> Path:
+        return self.folder.joinpath(*parts)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = self.file(path).read_text()
+        assert old in text, f"{old!r} is not in {path}"
+        self.file(path).write_text(text.replace(old, new))
+
+    def plan(self, **changes: object) -> None:
+        path = self.file("config", "config.yaml")
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
+
+    def snakemake(self, *arguments: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, **({"PYTHONPATH": str(package)} if package else {})}
+        profile = str(ROOT / "profiles" / "default")
+        command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--workflow-profile", profile, *arguments]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def run(self, *arguments: str) -> None:
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    def planned(self, package: Path | None = None) -> dict[str, int]:
+        """Return how many jobs of each rule would run now."""
+        done = self.snakemake("--dry-run", package=package)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", done.stdout, re.MULTILINE | re.DOTALL)
+        return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
+
+    def digests(self) -> dict[str, str]:
+        """Return a digest of every result."""
+        results = self.file("results")
+        files = sorted(path for path in results.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return {str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def sample_study(folder: Path) -> Study:
+    """Return a study with the shipped config, whose sample cohort stays where it is."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    cohort = folder / "config" / "cohorts" / "sample.yaml"
+    cohort.write_text(cohort.read_text().replace("../../data_sample", str(ROOT / "data_sample")))
+    return Study(folder)

@@ -1,0 +1,105 @@
+"""What re-runs after an edit: exactly what depends on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .study import ROOT, Study
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+
+N_MODELS, N_FIGURES = 3, 5
+
+
+def test_a_second_run_does_nothing(copy: Study) -> None:
+    assert copy.planned() == {}
+
+
+def test_touching_a_strategy_runs_nothing(copy: Study) -> None:
+    os.utime(copy.file("config", "strategies", "36p.yaml"))
+    assert copy.planned() == {}
+
+
+def test_editing_a_strategy_runs_its_jobs_and_those_after(copy: Study) -> None:
+    copy.edit("config/strategies/acompcor.yaml", "n_compcor: 5", "n_compcor: 4")
+    assert copy.planned() == {
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "compare": N_MODELS, "report": 1,
+    }  # fmt: skip
+
+
+def test_editing_the_primary_strategy_redraws_too(copy: Study) -> None:
+    copy.edit("config/strategies/36p.yaml", "global_signal: full", "global_signal: basic")
+    assert copy.planned() == {
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "compare": N_MODELS, "draw": N_MODELS * N_FIGURES,
+        "report": 1,
+    }  # fmt: skip
+
+
+def test_editing_domains_reads_no_image_again(copy: Study) -> None:
+    copy.edit("config/domains/seitzman2018.yaml", "DorsalAttention]", "DorsalAttention, DefaultMode]")
+    assert copy.planned() == {"all": 1, "compare": 2 * N_MODELS, "draw": N_MODELS * N_FIGURES, "report": 1}
+
+
+def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
+    copy.edit("config/figures/motion.yaml", "title: Head motion", "title: Movement")
+    assert copy.planned() == {"all": 1, "draw": N_MODELS, "report": 1}
+
+
+def test_editing_a_model_compares_it_alone(copy: Study) -> None:
+    copy.edit("config/models/change-in-waiting.yaml", "formula: ~ 1", "formula: ~ 1 + age")
+    assert copy.planned() == {"all": 1, "compare": 2, "draw": N_FIGURES, "report": 1}
+
+
+def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
+    table = copy.file("config", "atlases", "seitzman2018.tsv")
+    table.with_name("cortex.tsv").write_text(
+        "\n".join(line for line in table.read_text().splitlines() if "\tcortex\t" in line or "index" in line)
+    )
+    copy.file("config", "atlases", "cortex.yaml").write_text(
+        copy.file("config", "atlases", "seitzman2018.yaml").read_text().replace("seitzman2018.tsv", "cortex.tsv")
+    )
+    copy.file("config", "domains", "cortex.yaml").write_text(
+        "emotion: {networks: [Salience]}\ncognition: {networks: [FrontoParietal]}\n"
+    )
+    copy.plan(atlases=["seitzman2018", "cortex"])
+    n_scans = len(copy.file("config", "cohorts", "sample.scans.tsv").read_text().splitlines()) - 1
+    assert copy.planned() == {
+        "all": 1, "parcellate": n_scans, "denoise": 2, "screen": 2, "estimate": 2, "compare": 2 * N_MODELS, "report": 1,
+    }  # fmt: skip
+
+
+def test_removing_a_scan_runs_everything_after_and_no_image(copy: Study) -> None:
+    path = copy.file("config", "cohorts", "sample.scans.tsv")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert copy.planned() == {
+        "all": 1, "denoise": 2, "screen": 2, "estimate": 2, "compare": 2 * N_MODELS, "draw": N_MODELS * N_FIGURES,
+        "report": 1,
+    }  # fmt: skip
+
+
+def _edited_package(folder: Path, module: str, code: str) -> Path:
+    shutil.copytree(ROOT / "src", folder)
+    path = folder / "connect" / module
+    path.write_text(path.read_text() + code)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("module", "stages"),
+    [
+        ("screen.py", {"screen", "estimate", "compare", "draw", "report"}),
+        ("report.py", {"report"}),
+        ("clean.py", {"denoise", "screen", "estimate", "compare", "draw", "report"}),
+    ],
+)
+def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:
+    package = _edited_package(tmp_path / "src", module, "\n\nEDITED = True\n")
+    assert set(copy.planned(package)) == stages | {"all"}
+
+
+def test_editing_a_comment_runs_nothing(copy: Study, tmp_path: Path) -> None:
+    assert copy.planned(_edited_package(tmp_path / "src", "screen.py", "\n# A word more.\n")) == {}

@@ -1,0 +1,59 @@
+"""The sample cohort, from scans to an answer that is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .study import Study, sample_study
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+
+
+def _summary(study: Study, model: str, strategy: str = "36p") -> dict:
+    folder = study.file("results", "sample", "compare", "seitzman2018", strategy, "correlation", model)
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.mark.parametrize("strategy", ["36p", "acompcor"])
+def test_the_planted_effect_is_found(finished: Study, strategy: str) -> None:
+    by_arm = _summary(finished, "training-by-time", strategy)
+    assert by_arm["gate"] == "open"
+    assert by_arm["primary"]["ci_low"] > 0
+    assert _summary(finished, "change-in-training", strategy)["gate"] == "open"
+
+
+@pytest.mark.parametrize("strategy", ["36p", "acompcor"])
+def test_nothing_is_found_in_the_waiting_arm(finished: Study, strategy: str) -> None:
+    waiting = _summary(finished, "change-in-waiting", strategy)
+    assert waiting["gate"] == "closed"
+    assert waiting["primary"]["ci_low"] < 0 < waiting["primary"]["ci_high"]
+
+
+def test_everyone_who_is_left_out_is_listed_with_a_reason(finished: Study) -> None:
+    folder = finished.file("results", "sample", "compare", "seitzman2018", "36p", "correlation", "training-by-time")
+    people = pd.read_csv(folder / "participants.tsv", sep="\t", keep_default_na=False)
+    left_out = people[people["analysed"] == "no"]
+    assert len(people) == 16
+    assert sorted(left_out["reason"].str.contains("mean FD")) == [False, True]
+    assert left_out["reason"].str.contains("missing").sum() == 1
+    kept = finished.file("results", "sample", "screen", "seitzman2018", "36p", "scans.tsv")
+    scans = pd.read_csv(kept, sep="\t", keep_default_na=False)
+    assert (scans["kept"] == "no").sum() == 1
+    assert "above 0.5 mm" in scans.loc[scans["kept"] == "no", "reason"].item()
+
+
+def test_the_parcel_out_of_view_is_missing_and_listed(finished: Study) -> None:
+    lost = pd.read_csv(
+        finished.file("results", "sample", "screen", "seitzman2018", "36p", "missing_parcels.tsv"), sep="\t"
+    )
+    assert len(set(lost["parcel"])) == 1
+
+
+def test_one_core_and_two_give_the_same_bytes(finished: Study, tmp_path: Path) -> None:
+    other = sample_study(tmp_path)
+    other.run("--cores", "1")
+    assert other.digests() == finished.digests()

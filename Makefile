@@ -21,22 +21,22 @@ test: $(VENV)/ready ## run the whole test suite
 	python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/ready ## style, types, and the lint of the workflow
-	ruff format --check src tests
-	ruff check src tests
+	ruff format --check src tests benchmarks
+	ruff check src tests benchmarks
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
 
 format: $(VENV)/ready ## put code and rules into the house style
-	ruff format src tests
-	ruff check --fix src tests
+	ruff format src tests benchmarks
+	ruff check --fix src tests benchmarks
 	snakefmt Snakefile workflow
 
 docs: $(VENV)/ready ## regenerate the reference pages and the schemas
 	connect reference
 
 bench: $(VENV)/ready ## time the engine against its peers
-	python benchmarks/compare.py
+	python benchmarks/parcellate.py
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

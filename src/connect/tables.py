@@ -18,6 +18,9 @@ from connect.scans import MISSING, check_columns
 if TYPE_CHECKING:
     import pandas as pd
 
+TEXT = ("run", "scan", "parcel", "name", "network", "region")
+"""Columns of names, which stay as they are written even where they look like numbers."""
+
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
@@ -42,7 +45,7 @@ def written(path: Path) -> Iterator[Path]:
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a TSV with ``n/a`` as missing; ``*_id`` columns stay text.
+    """Read a TSV with ``n/a`` as missing; ``*_id`` columns and those of :data:`TEXT` stay text.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
 
     try:
         header = pd.read_csv(path, sep="\t", nrows=0).columns
-        text = {column: str for column in header if column.endswith("_id")}
+        text = {column: str for column in header if column.endswith("_id") or column in TEXT}
         frame = pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, dtype=text)
     except OSError as error:
         raise UserError(path, "a table", error.strerror, "correct the path") from error
@@ -87,9 +90,9 @@ def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | No
 def read_matrix(path: Path) -> np.ndarray:
     """Read a TSV of numbers with a header line as an array ``(n_rows, n_columns)``; ``n/a`` becomes NaN."""
     with path.open(encoding="utf-8") as file:
-        file.readline()
+        header = file.readline().rstrip("\n").split("\t")
         rows = [[np.nan if cell == MISSING else float(cell) for cell in line.rstrip("\n").split("\t")] for line in file]
-    return np.array(rows)
+    return np.array(rows, dtype=float).reshape(len(rows), len(header))
 
 
 def write_matrix(path: Path, values: np.ndarray, columns: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 # The plan of the run, and the names that rules share. Rule files import only what starts fast.
 from pathlib import Path
 
-from connect.config import Place, parse, read
+from connect.config import Place, parse as parsed, read
 from connect.digest import code
 from connect.layout import choice, scans_table
 from connect.scans import read_scans
@@ -9,7 +9,7 @@ from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.plan import Plan
 
-PLAN = parse(Plan, config, Place("config/config.yaml", Path()))
+PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
 SCANS = {cohort: read_scans(scans_table(PLAN.choices, cohort)) for cohort in PLAN.cohorts}
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 COHORTS = {cohort: read(Cohort, choice(PLAN.choices, "cohorts", cohort)) for cohort in PLAN.cohorts}

@@ -15,6 +15,7 @@ rule report:
         domains=choice(PLAN.choices, "domains", PLAN.atlas_names[0]),
         strategy=choice(PLAN.choices, "strategies", PLAN.strategies[0]),
         measure=choice(PLAN.choices, "measures", PLAN.measures[0]),
+        models=lambda wildcards: [choice(PLAN.choices, "models", model) for model in PLAN.cohorts[wildcards.cohort]],
         scans=primary(rules.screen.output.kept),
         lost=primary(rules.screen.output.lost),
         domain_tests=per_model(rules.compare.output.domain_tests),
@@ -38,7 +39,8 @@ rule report:
         code=code("report"),
     shell:
         "connect report --cohort {input.cohort:q} --atlas {input.atlas:q} --domains {input.domains:q}"
-        " --strategy {input.strategy:q} --measure {input.measure:q} --scans {input.scans:q} --lost {input.lost:q}"
+        " --strategy {input.strategy:q} --measure {input.measure:q} --models {input.models:q}"
+        " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --people {input.people:q} --summaries {input.summaries:q}"
         " --recipes {input.recipes:q} --figures {input.figures:q} --page {output.page:q} --answer {output.answer:q}"

@@ -36,6 +36,6 @@ class Model:
             must = "a right-hand side that starts with `~`"
             raise UserError("key formula", must, self.formula, "write `~ 1` or `~ group + age`")
         calls = set(re.findall(r"([A-Za-z_][\w.]*)\s*\(", self.formula)) - set(ALLOWED_CALLS)
-        if calls or re.search(r"[{}\[\]`'\"]", self.formula):
+        if calls or re.search(r"[{}\[\]`'\"]|(?<!\w)\.(?!\w)", self.formula):
             must = "names, numbers, operators, C() and bs()"
             raise UserError("key formula", must, self.formula, "compute other columns in the participants table")

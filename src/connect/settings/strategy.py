@@ -35,6 +35,7 @@ class Strategy:
     )
     n_compcor: int | Literal["all"] = setting("number of components of each mask", default=5, minimum=1)
     cosines: bool = setting("fMRIPrep's slow cosines (128 s), which CompCor components need", default=False)
+    drop_non_steady: bool = setting("drop the first volumes that fMRIPrep marks as not in a steady state", default=True)
     scrub: Scrub | None = setting("censor volumes with motion", default=None)
     detrend: bool = setting("remove a linear trend", default=True)
     high_pass: float | None = setting(
@@ -49,6 +50,9 @@ class Strategy:
             raise UserError(
                 "key compcor", "CompCor together with `cosines: true`", "cosines: false", "set `cosines: true`"
             )
+        if self.scrub and not self.drop_non_steady:
+            must = "true together with `scrub`"
+            raise UserError("key drop_non_steady", must, "false", "leave `drop_non_steady` or `scrub` out")
         if self.cosines and self.high_pass:
             must = "one high-pass: the cosines or the filter"
             raise UserError("key high_pass", must, f"cosines and {self.high_pass} Hz", "write `high_pass: null`")

@@ -1,0 +1,204 @@
+"""Clean parcel series: detrend, filter, censor, regress confounds out, standardise.
+
+The steps and their order are those of ``nilearn.signal.clean``, with which the results agree to rounding: volumes to be
+censored are first interpolated so that the filter can run, parcels and confounds go through the same filter so that the
+regression brings nothing back, and the interpolated volumes leave before the regression (Lindquist et al. 2019, Hum
+Brain Mapp 40:2358, doi:10.1002/hbm.24528). It differs from nilearn 0.13 where that is wrong: a censored volume never
+reaches the filter (nilearn leaves one in when the volume at the mirrored place in time is censored too), and a trend is
+linear in time also where volumes are missing and no filter asks for interpolation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.linalg import qr
+from scipy.signal import butter, sosfiltfilt
+
+from connect.errors import UnusableScan, UserError
+from connect.settings.strategy import Strategy
+
+ORDER = 5
+"""Order of the Butterworth filter."""
+
+FLAT = float(np.finfo(np.float32).eps)
+"""A column that varies by less than this share of its values is constant: that is how exactly images are stored."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What cleaning leaves of a scan.
+
+    Attributes
+    ----------
+    series
+        Cleaned series of the kept volumes ``(n_kept, n_parcels)``; NaN for a parcel without signal.
+    tdof
+        Temporal degrees of freedom left, see :func:`degrees_left`.
+    n_confounds
+        Number of confounds regressed out.
+    """
+
+    series: np.ndarray
+    tdof: float
+    n_confounds: int
+
+
+def clean(series: np.ndarray, confounds: np.ndarray, kept: np.ndarray, tr: float, strategy: Strategy) -> Cleaned:
+    """Clean the parcel series of one scan.
+
+    Parameters
+    ----------
+    series
+        Raw series ``(n_volumes, n_parcels)``; a parcel with NaN in a kept volume is missing.
+    confounds
+        Confounds ``(n_volumes, n_confounds)``, possibly without a column; finite in kept volumes.
+    kept
+        Which volumes are kept ``(n_volumes,)``, boolean. The others have no influence on the result.
+    tr
+        Repetition time in s.
+    strategy
+        Detrending, filter and standardising; confounds and censoring have been read from it already.
+
+    Returns
+    -------
+    Cleaned
+        The cleaned series. Parcels that are missing, constant, or explained by the confounds alone are NaN: what is
+        left of them is rounding, which standardising would blow up to a signal.
+
+    Raises
+    ------
+    UnusableScan
+        If too few volumes are kept for the filter or the regression.
+    UserError
+        If the filter does not fit the repetition time.
+    ValueError
+        If a confound is not finite in a kept volume.
+    """
+    if not np.isfinite(confounds[kept]).all():
+        raise ValueError("confounds must be finite in kept volumes")
+    sos = _filter(strategy, tr)
+    _check_volumes(kept, confounds.shape[1] + strategy.detrend, sos)
+    present = np.isfinite(series[kept]).all(axis=0)
+    columns = np.column_stack([series[:, present], confounds])
+    scale = np.abs(columns[kept]).max(axis=0, initial=0.0)
+    columns = _tempered(columns, kept, sos, strategy.detrend)
+    parcels, nuisance = np.split(columns, [np.count_nonzero(present)], axis=1)
+    basis = _basis(_standardized(nuisance, scale[parcels.shape[1] :]))
+    parcels = parcels - basis @ (basis.T @ parcels)
+    standard = _standardized(parcels, scale[: parcels.shape[1]])
+    left = np.full((len(parcels), series.shape[1]), np.nan)
+    left[:, present] = standard if strategy.standardize else np.where(np.isnan(standard), np.nan, parcels)
+    return Cleaned(left, degrees_left(len(parcels), basis.shape[1], tr, strategy), confounds.shape[1])
+
+
+def degrees_left(n_kept: int, rank: int, tr: float, strategy: Strategy) -> float:
+    """Return the temporal degrees of freedom left after cleaning.
+
+    ``share * n_kept - rank - 1``, and one less for a trend that is removed without a high-pass filter; never below 0.
+    Of a white series, a filter keeps the share ``2 tr (f_high - f_low)`` of the spectrum, which reaches from 0 to the
+    Nyquist frequency ``1 / (2 tr)``, and with it that share of the independent observations (Davey et al. 2013,
+    NeuroImage 64:728, doi:10.1016/j.neuroimage.2012.08.022); a missing edge is 0 or the Nyquist frequency. Each
+    independent confound takes one, and the mean takes one, because censoring after the filter shifts it again and
+    every correlation subtracts it.
+
+    Parameters
+    ----------
+    n_kept
+        Number of kept volumes.
+    rank
+        Rank of the filtered confounds.
+    tr
+        Repetition time in s.
+    strategy
+        Detrending and the edges of the filter in Hz.
+    """
+    nyquist = 0.5 / tr
+    low, high = strategy.high_pass or 0.0, nyquist if strategy.low_pass is None else strategy.low_pass
+    trend = int(strategy.detrend and not strategy.high_pass)
+    return max(0.0, (high - low) / nyquist * n_kept - rank - 1 - trend)
+
+
+def _filter(strategy: Strategy, tr: float) -> np.ndarray | None:
+    """Return the second-order sections of the filter ``(n_sections, 6)``, or None where the strategy has none."""
+    nyquist = 0.5 / tr
+    for key in ("high_pass", "low_pass"):
+        edge = getattr(strategy, key)
+        if edge is not None and edge >= nyquist:
+            must = f"below {nyquist:g} Hz, the Nyquist frequency of a repetition time of {tr:g} s"
+            raise UserError(f"key {key}", must, f"{edge:g} Hz", f"write `{key}: null`, or lower it")
+    if strategy.low_pass == 0:
+        raise UserError("key low_pass", "above 0 Hz", "0 Hz", "write `low_pass: null` for no upper edge")
+    edges = [edge for edge in (strategy.high_pass, strategy.low_pass) if edge]
+    if not edges:
+        return None
+    if len(edges) == 2:
+        return butter(ORDER, edges, "bandpass", output="sos", fs=1 / tr)
+    return butter(ORDER, edges[0], "highpass" if strategy.high_pass else "lowpass", output="sos", fs=1 / tr)
+
+
+def _padding(sos: np.ndarray) -> int:
+    """Return the number of volumes by which scipy's ``sosfiltfilt`` extends both ends unless told otherwise."""
+    return int(3 * (2 * len(sos) + 1 - min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())))
+
+
+def _check_volumes(kept: np.ndarray, n_regressors: int, sos: np.ndarray | None) -> None:
+    volumes = np.flatnonzero(kept)
+    if volumes.size <= n_regressors + 1:
+        must = f"more than the {n_regressors + 1} regressors, counting mean and trend"
+        todo = "censor less or regress fewer confounds out"
+        raise UnusableScan("kept volumes", must, f"{volumes.size} of {kept.size}", todo)
+    span = int(volumes[-1] - volumes[0]) + 1
+    if sos is not None and span <= _padding(sos):
+        must = f"more than {_padding(sos)}, by which the filter extends both ends"
+        raise UnusableScan(
+            "volumes from the first to the last that is kept", must, span, "censor less or do not filter"
+        )
+
+
+def _tempered(columns: np.ndarray, kept: np.ndarray, sos: np.ndarray | None, detrend: bool) -> np.ndarray:
+    """Return detrended and filtered columns of the kept volumes ``(n_kept, n_columns)``."""
+    volumes = np.flatnonzero(kept)
+    if sos is None:
+        return _detrended(columns[volumes], volumes) if detrend else columns[volumes]
+    times = np.arange(volumes[0], volumes[-1] + 1)
+    columns = _interpolated(columns, volumes, times)
+    columns = _detrended(columns, times) if detrend else columns
+    filtered: np.ndarray = sosfiltfilt(sos, columns, axis=0, padlen=_padding(sos))[volumes - volumes[0]]
+    return filtered
+
+
+def _interpolated(columns: np.ndarray, volumes: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return columns at all times; the censored ones are read off a cubic spline through the kept volumes."""
+    filled: np.ndarray = columns[times]
+    gaps = np.setdiff1d(times, volumes)
+    if gaps.size:
+        filled[gaps - times[0]] = CubicSpline(volumes, columns[volumes])(gaps)
+    return filled
+
+
+def _detrended(columns: np.ndarray, times: np.ndarray) -> np.ndarray:
+    slope = times - times.mean()
+    slope = slope / np.sqrt(slope @ slope)
+    centred: np.ndarray = columns - columns.mean(axis=0)
+    return centred - np.outer(slope, slope @ centred)
+
+
+def _standardized(columns: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return columns with mean 0 and SD 1 (n - 1); NaN where they are constant against the scale of the raw values."""
+    spread = columns.std(axis=0, ddof=1)
+    standard: np.ndarray = (columns - columns.mean(axis=0)) / np.where(spread > FLAT * scale, spread, np.nan)
+    return standard
+
+
+def _basis(nuisance: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis ``(n_kept, rank)`` of standardised confounds; constant ones (NaN) are left out."""
+    nuisance = nuisance[:, ~np.isnan(nuisance).any(axis=0)]
+    if nuisance.shape[1] == 0:
+        return nuisance
+    basis, triangle, _ = qr(nuisance, mode="economic", pivoting=True)
+    weights = np.abs(np.diag(triangle))
+    # What the others leave of a dependent confound is rounding, which would enter the basis as noise of full length.
+    return np.asarray(basis[:, weights > FLAT * weights[0]])

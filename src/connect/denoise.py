@@ -1,0 +1,196 @@
+"""Denoise: from raw parcel series to series cleaned of confounds, slow drifts and censored volumes.
+
+Each scan is cleaned by itself (:mod:`connect.clean`) and the scans are stacked one below the other. A scan that cannot
+be used keeps its row, with the reason and without volumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.clean import clean
+from connect.config import read
+from connect.confounds import read_confounds
+from connect.errors import UnusableScan, UserError
+from connect.layout import coverage_name, qc_name, series_name
+from connect.scans import Scan, read_scans
+from connect.settings.strategy import Strategy
+from connect.tables import read_matrix, read_record, read_table, write_array, write_matrix, write_table
+
+ROWS = (
+    *("participant_id", "session_id", "run", "scan", "start", "stop", "n_volumes", "n_kept", "minutes", "tdof"),
+    *("n_confounds", "mean_fd", "max_fd", "unusable"),
+)
+"""Columns of the table of rows: `start` and `stop` are the scan's range in the stacked series, equal if it has none;
+`minutes` are left after censoring, `tdof` after denoising; `mean_fd` and `max_fd` are in mm; `unusable` says why."""
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """One scan: its entries of the table of rows, and arrays unless it is unusable.
+
+    Attributes
+    ----------
+    entries
+        Columns of :data:`ROWS` as far as they are known.
+    series
+        Cleaned series ``(n_kept, n_parcels)``, float32.
+    coverage
+        Covered share of each parcel ``(n_parcels,)``; NaN where cleaning leaves no signal of a covered parcel.
+    parcels
+        Names of the parcels.
+    """
+
+    entries: dict[str, Any]
+    series: np.ndarray | None = None
+    coverage: np.ndarray | None = None
+    parcels: tuple[str, ...] = ()
+
+
+def denoise(
+    scans: Path, raw: Path, derivatives: Path, atlas: Path, strategy: Path, series: Path, rows: Path, coverage: Path
+) -> None:
+    """Clean the parcel series of every scan of a cohort with one strategy.
+
+    Parameters
+    ----------
+    scans
+        Scans table of the cohort.
+    raw
+        Folder that holds the raw series of each scan in a folder of its name, as the parcellate stage writes them.
+    derivatives
+        fMRIPrep folder, to which the paths of confounds tables are relative.
+    atlas
+        Atlas (YAML); its name chooses the series.
+    strategy
+        Denoising strategy (YAML).
+    series
+        Output: cleaned series of all scans, one below the other, in the order of the scans table (.npy).
+    rows
+        Output: table of scans with their rows in the series, what was removed and what is left.
+    coverage
+        Output: covered share of each parcel in each scan; a table of scans by parcels.
+    """
+    settings = read(Strategy, strategy)
+    done: list[Denoised] = []
+    for scan in read_scans(scans):
+        try:
+            done.append(denoise_scan(scan, raw / scan.name, derivatives / scan.confounds, atlas.stem, settings))
+        except UserError as error:
+            where = f"scan {scan.name}, strategy {strategy.stem}: {error.where}"
+            raise UserError(where, error.must, error.got, error.todo) from error
+    stacked, table, shares, parcels = stack(done)
+    write_array(series, stacked)
+    write_table(rows, table)
+    write_matrix(coverage, shares, parcels)
+
+
+def denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strategy: Strategy) -> Denoised:
+    """Read and clean one scan; an unusable one comes back without arrays.
+
+    Parameters
+    ----------
+    scan
+        Its row of the scans table.
+    folder
+        What the parcellate stage wrote for it.
+    confounds
+        Its fMRIPrep confounds table.
+    atlas
+        Name of the atlas.
+    strategy
+        The denoising strategy.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, or the confounds do not fit the strategy or the series.
+    """
+    entries: dict[str, Any] = {"participant_id": scan.participant_id, "session_id": scan.session_id or None}
+    entries |= {"run": scan.run or None, "scan": scan.name}
+    quality = read_record(folder / qc_name(scan.name))
+    if quality["unusable"]:
+        return Denoised({**entries, "unusable": sentence(UnusableScan(**quality["unusable"]))})
+    values, shares, parcels = _parcellated(folder, scan.name, atlas)
+    found = read_confounds(confounds, strategy)
+    if len(found.kept) != len(values):
+        must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
+        raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
+    n_kept = int(found.kept.sum())
+    entries |= {"n_volumes": len(values), "n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
+    entries |= {"mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
+    try:
+        cleaned = clean(values, found.matrix, found.kept, scan.tr, strategy)
+    except UnusableScan as error:
+        return Denoised({**entries, "unusable": sentence(error)})
+    entries |= {"tdof": cleaned.tdof, "n_confounds": cleaned.n_confounds}
+    silent = np.isnan(cleaned.series).all(axis=0) & (shares > 0)
+    return Denoised(entries, cleaned.series.astype(np.float32), np.where(silent, np.nan, shares), parcels)
+
+
+def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, tuple[str, ...]]:
+    """Put scans one below the other.
+
+    Returns
+    -------
+    series : numpy.ndarray
+        ``(n_kept of all scans, n_parcels)``, float32.
+    rows : pandas.DataFrame
+        One row per scan with the columns :data:`ROWS`.
+    coverage : numpy.ndarray
+        ``(n_scans, n_parcels)``; NaN for unusable scans.
+    parcels : tuple of str
+        Names of the parcels.
+
+    Raises
+    ------
+    UserError
+        If no scan is usable, or the parcels are not the same in all.
+    """
+    parcels = _common_parcels(scans)
+    missing = np.full(len(parcels), np.nan)
+    coverage = np.stack([missing if scan.coverage is None else scan.coverage for scan in scans])
+    stops = np.cumsum([0 if scan.series is None else len(scan.series) for scan in scans]).tolist()
+    ranges = zip([0, *stops], stops, scans, strict=False)
+    entries = [{**scan.entries, "start": start, "stop": stop} for start, stop, scan in ranges]
+    rows = pd.DataFrame(entries, columns=list(ROWS))
+    return np.concatenate([scan.series for scan in scans if scan.series is not None]), rows, coverage, parcels
+
+
+def sentence(error: UserError) -> str:
+    """Return on one line what is wrong with a scan, for a cell of a table."""
+    return " ".join(f"{error.where}: {error.got}; must be {error.must}".split())
+
+
+def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return raw series ``(n_volumes, n_parcels)``, coverage ``(n_parcels,)`` and names of the parcels."""
+    path, beside = folder / series_name(scan, atlas), folder / coverage_name(scan, atlas)
+    if not path.is_file():
+        todo = "run the parcellate stage with this atlas"
+        raise UserError(path, f"the raw series of the atlas {atlas}", "no such file", todo)
+    values = read_matrix(path)
+    coverage = read_table(beside, ["coverage"])["coverage"].to_numpy(dtype=np.float64)
+    if len(coverage) != values.shape[1]:
+        must = f"one row per column of {path.name} ({values.shape[1]})"
+        raise UserError(beside, must, f"{len(coverage)} rows", "parcellate the scan again")
+    with path.open(encoding="utf-8") as file:
+        return values, coverage, tuple(file.readline().rstrip("\n").split("\t"))
+
+
+def _common_parcels(scans: Sequence[Denoised]) -> tuple[str, ...]:
+    usable = [scan for scan in scans if scan.series is not None]
+    if not usable:
+        got = f"all {len(scans)} unusable; the first: {scans[0].entries['unusable']}"
+        raise UserError("scans table", "at least one usable scan", got, "mend the scans, or leave the cohort out")
+    first = usable[0]
+    for scan in usable:
+        if scan.parcels != first.parcels:
+            where, must = scan.entries["scan"], f"the parcels of {first.entries['scan']} ({len(first.parcels)})"
+            raise UserError(where, must, f"{len(scan.parcels)} parcels, or others", "parcellate both scans again")
+    return first.parcels

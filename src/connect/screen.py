@@ -1,0 +1,177 @@
+"""Screen: which scans are good enough to be analysed, which parcels are missing in them, and why, in words.
+
+The limits are those of the cohort file: motion, time and degrees of freedom left, and coverage. A parcel is missing in
+a scan if too little of it is covered or cleaning leaves no signal of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from connect.config import read, suggest
+from connect.errors import UserError
+from connect.settings.cohort import Cohort, Limits
+from connect.tables import read_table, write_table
+
+NEEDED = ("session_id", "scan", "minutes", "tdof", "mean_fd", "unusable")
+"""Columns that the table of rows must have."""
+
+LIMITS = ("mean_fd", "minutes", "tdof", "parcels_missing")
+"""Keys of the limits by which a whole scan is judged."""
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What screening decides.
+
+    Attributes
+    ----------
+    kept
+        The table of rows with the columns `kept` (yes or no) and `reason`.
+    lost
+        Missing parcels of the kept scans: scan, parcel, coverage.
+    causes
+        Which scan is excluded by what, a boolean column per cause: `unusable`, `session`, then :data:`LIMITS`.
+    """
+
+    kept: pd.DataFrame
+    lost: pd.DataFrame
+    causes: pd.DataFrame
+
+
+def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> None:
+    """Decide which scans of a cohort are kept.
+
+    Parameters
+    ----------
+    rows
+        Table of scans from the denoise stage.
+    coverage
+        Table of covered shares from the denoise stage, scans by parcels.
+    cohort
+        Cohort (YAML) with the sessions and the limits.
+    kept
+        Output: the table of scans with `kept` (yes or no) and the reason in words.
+    lost
+        Output: table of the missing parcels of kept scans.
+    """
+    settings = read(Cohort, cohort)
+    table, shares = read_table(rows, NEEDED), read_table(coverage)
+    if len(table) != len(shares):
+        raise UserError(coverage, f"one row per scan ({len(table)})", f"{len(shares)} rows", "run denoise again")
+    _check_sessions(table, settings, cohort)
+    result = screen_scans(table, shares, settings.limits, settings.sessions)
+    _check_any(result, settings.limits, cohort)
+    write_table(kept, result.kept)
+    write_table(lost, result.lost)
+    for line in notes(result, settings.limits):
+        sys.stderr.write(f"connect screen: {line}\n")
+
+
+def screen_scans(rows: pd.DataFrame, coverage: pd.DataFrame, limits: Limits, sessions: Collection[str]) -> Screened:
+    """Judge scans by limits.
+
+    Parameters
+    ----------
+    rows
+        One row per scan with the columns :data:`NEEDED`: `minutes` left after censoring, `tdof` left after denoising,
+        `mean_fd` in mm, `unusable` the reason why a scan has no series, or missing.
+    coverage
+        Covered share of each parcel, scans by parcels; NaN counts as missing.
+    limits
+        The limits. Values on a limit pass; a value that is not known does not.
+    sessions
+        Session labels (without ``ses-``) that the cohort file lists.
+
+    Returns
+    -------
+    Screened
+        An unusable scan has its own reason only, one of an unlisted session that reason only, and the others one for
+        each limit that they break.
+    """
+    missing = ~(coverage.to_numpy(dtype=np.float64) >= limits.coverage)
+    share = pd.Series(missing.mean(axis=1), index=rows.index)
+    unusable, unlisted = rows["unusable"].notna(), ~_labels(rows).isin(list(sessions))
+    judged = ~unusable & ~unlisted
+    causes = pd.DataFrame(
+        {
+            "unusable": unusable,
+            "session": ~unusable & unlisted,
+            "mean_fd": judged & ~(rows["mean_fd"] <= limits.mean_fd),
+            "minutes": judged & ~(rows["minutes"] >= limits.minutes),
+            "tdof": judged & ~(rows["tdof"] >= limits.tdof),
+            "parcels_missing": judged & ~(share <= limits.parcels_missing),
+        }
+    )
+    good = ~causes.any(axis=1)
+    kept = rows.assign(kept=np.where(good, "yes", "no"), reason=_reasons(rows, share, causes, limits))
+    scan, parcel = np.nonzero(missing & good.to_numpy()[:, None])
+    lost = {"scan": rows["scan"].to_numpy()[scan], "parcel": coverage.columns.to_numpy()[parcel]}
+    lost_table = pd.DataFrame({**lost, "coverage": coverage.to_numpy(dtype=np.float64)[scan, parcel]})
+    return Screened(kept, lost_table, causes)
+
+
+def notes(result: Screened, limits: Limits) -> list[str]:
+    """Return what the user should hear: sessions that are left out, limits that exclude more than half of the scans."""
+    unlisted = _labels(result.kept[result.causes["session"]]).map(_unlisted).value_counts(sort=False)
+    told = [f"scans left out because {reason}: {count}" for reason, count in unlisted.items()]
+    total, counts = len(result.causes), result.causes.sum()
+    most = [key for key in LIMITS if counts[key] * 2 > total]
+    return told + [f"limit {key} {getattr(limits, key):g} excludes {counts[key]} of {total} scans" for key in most]
+
+
+def _reasons(rows: pd.DataFrame, share: pd.Series[float], causes: pd.DataFrame, limits: Limits) -> np.ndarray:
+    """Return for each scan the reasons in words, joined by semicolons, or None ``(n_scans,)``."""
+    texts = {
+        "unusable": list(rows["unusable"].astype(str)),
+        "session": [_unlisted(label) for label in _labels(rows)],
+        "mean_fd": _beyond("mean FD", rows["mean_fd"], "above", limits.mean_fd, " mm"),
+        "minutes": _beyond("time left", rows["minutes"], "below", limits.minutes, " min"),
+        "tdof": _beyond("tDOF left", rows["tdof"], "below", limits.tdof),
+        "parcels_missing": _beyond("share of missing parcels", share, "above", limits.parcels_missing),
+    }
+    told = [np.where(causes[key], text, "") for key, text in texts.items()]
+    return np.array(["; ".join(filter(None, row)) or None for row in zip(*told, strict=True)], dtype=object)
+
+
+def _beyond(name: str, values: Iterable[float], relation: str, limit: float, unit: str = "") -> list[str]:
+    """Return for each value the words that it is beyond a limit, with as many digits as it takes to see that."""
+    shown = [next((near for digits in range(2, 12) if (near := round(v, digits)) != limit), v) for v in values]
+    return [
+        f"{name} is not known" if np.isnan(v) else f"{name} {v:.12g}{unit} is {relation} {limit:g}{unit}" for v in shown
+    ]
+
+
+def _unlisted(label: str) -> str:
+    return f"session `{label}` is not in the cohort file" if label else "it has no session"
+
+
+def _labels(rows: pd.DataFrame) -> pd.Series[str]:
+    return rows["session_id"].fillna("").astype(str).str.removeprefix("ses-")
+
+
+def _check_sessions(rows: pd.DataFrame, cohort: Cohort, where: Path) -> None:
+    found = sorted(set(_labels(rows)))
+    if not set(found) & set(cohort.sessions):
+        got = f"none of them; the file lists {', '.join(cohort.sessions)}"
+        todo = f"correct the labels{suggest(next(iter(cohort.sessions)), found)}"
+        raise UserError(f"{where}, key sessions", f"sessions of the scans table ({', '.join(found)})", got, todo)
+
+
+def _check_any(result: Screened, limits: Limits, where: Path) -> None:
+    if (result.kept["kept"] == "yes").any():
+        return
+    counts = {str(key): int(count) for key, count in result.causes.sum().items() if count}
+    worst = max(LIMITS, key=lambda key: counts.get(key, 0))
+    if worst in counts:
+        todo = f"loosen the limit `{worst}` ({getattr(limits, worst):g}), which excludes {counts[worst]} scans"
+    else:
+        todo = f"mend the scans; of the first, {result.kept['reason'].iloc[0]}"
+    got = f"all {len(result.kept)} excluded: {', '.join(f'{key} {count}' for key, count in counts.items())}"
+    raise UserError(f"{where}, key limits", "limits that at least one scan meets", got, todo)

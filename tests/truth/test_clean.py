@@ -1,0 +1,291 @@
+"""Cleaning agrees with nilearn where nilearn is right, and with a reference written by hand where it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nilearn import signal as nilearn_signal
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
+
+from connect.clean import clean, degrees_left
+from connect.config import read
+from connect.confounds import read_confounds
+from connect.errors import UnusableScan, UserError
+from connect.settings.strategy import Strategy
+
+TR = 2.0
+BAND = Strategy(title="band", high_pass=0.008, low_pass=0.1)
+PLAIN = Strategy(title="plain", detrend=False, high_pass=None, low_pass=None, standardize=False)
+FILTERS = [(None, None), (0.01, None), (None, 0.1), (0.008, 0.1)]
+
+
+def walks(n_volumes: int, n_columns: int, seed: int = 0) -> np.ndarray:
+    """Return series with drifts and means far from 0, as parcels and confounds have."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n_volumes, n_columns)).cumsum(axis=0) * 0.3 + rng.normal(size=n_columns) * 1000
+
+
+def mask(n_volumes: int, *censored: int) -> np.ndarray:
+    kept = np.ones(n_volumes, dtype=bool)
+    kept[list(censored)] = False
+    return kept
+
+
+def nilearn_clean(series: np.ndarray, confounds: np.ndarray, kept: np.ndarray, strategy: Strategy) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cleaned: np.ndarray = nilearn_signal.clean(
+            series.copy(),
+            detrend=strategy.detrend,
+            standardize="zscore_sample" if strategy.standardize else None,
+            confounds=confounds.copy() if confounds.shape[1] else None,
+            sample_mask=None if kept.all() else np.flatnonzero(kept),
+            filter="butterworth",
+            low_pass=strategy.low_pass,
+            high_pass=strategy.high_pass,
+            t_r=TR,
+        )
+    return cleaned
+
+
+def by_hand(series: np.ndarray, confounds: np.ndarray, kept: np.ndarray, strategy: Strategy) -> np.ndarray:
+    """Return band-passed, censored, regressed and standardised series, column by column and by least squares."""
+    volumes = np.flatnonzero(kept)
+    times = np.arange(volumes[0], volumes[-1] + 1)
+    sos = butter(5, [strategy.high_pass, strategy.low_pass], "bandpass", output="sos", fs=1 / TR)
+    line = np.column_stack([np.ones(times.size), times])
+
+    def tempered(column: np.ndarray) -> np.ndarray:
+        whole = CubicSpline(volumes * TR, column[volumes])(times * TR)
+        whole -= line @ np.linalg.lstsq(line, whole)[0]
+        return sosfiltfilt(sos, whole)[volumes - volumes[0]]
+
+    nuisance = np.column_stack([tempered(column) for column in confounds.T])
+    design = np.column_stack([(nuisance - nuisance.mean(0)) / nuisance.std(0), np.ones(volumes.size)])
+    parcels = np.column_stack([tempered(column) for column in series.T])
+    rest = parcels - design @ np.linalg.lstsq(design, parcels)[0]
+    return rest / rest.std(axis=0, ddof=1)
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest difference relative to the scale of each column."""
+    return float((np.abs(a - b).max(axis=0) / b.std(axis=0)).max())
+
+
+@pytest.mark.parametrize(
+    ("edges", "detrend", "standardize", "n_confounds"), list(product(FILTERS, [True, False], [True, False], [0, 8]))
+)
+def test_equals_nilearn(edges: tuple[Any, Any], detrend: bool, standardize: bool, n_confounds: int) -> None:
+    strategy = Strategy("", detrend=detrend, high_pass=edges[0], low_pass=edges[1], standardize=standardize)
+    series, confounds, kept = walks(150, 6), walks(150, n_confounds, seed=1), mask(150)
+    ours = clean(series, confounds, kept, TR, strategy)
+    assert difference(ours.series, nilearn_clean(series, confounds, kept, strategy)) < 1e-9
+    assert ours.n_confounds == n_confounds
+
+
+@pytest.mark.parametrize("edges", FILTERS[1:])
+@pytest.mark.parametrize("detrend", [True, False])
+@pytest.mark.parametrize("censored", [(0, 1, 2), (0, 1, 30, 31, 80), (147, 148, 149), (20, 21, 22, 60, 100)])
+def test_equals_nilearn_with_censoring(edges: tuple[Any, Any], detrend: bool, censored: tuple[int, ...]) -> None:
+    strategy = Strategy("", detrend=detrend, high_pass=edges[0], low_pass=edges[1])
+    series, confounds, kept = walks(150, 6), walks(150, 8, seed=1), mask(150, *censored)
+    assert not set(censored) & {149 - volume for volume in censored}
+    ours = clean(series, confounds, kept, TR, strategy).series
+    assert difference(ours, nilearn_clean(series, confounds, kept, strategy)) < 1e-9
+
+
+@pytest.mark.parametrize("detrend", [True, False])
+def test_equals_nilearn_with_steady_state_and_without_filter(detrend: bool) -> None:
+    strategy = Strategy("", detrend=detrend, high_pass=None, low_pass=None)
+    series, confounds, kept = walks(150, 6), walks(150, 8, seed=1), mask(150, 0, 1, 2, 3)
+    ours = clean(series, confounds, kept, TR, strategy).series
+    assert difference(ours, nilearn_clean(series, confounds, kept, strategy)) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["24p", "36p", "acompcor", "simple"])
+def test_equals_nilearn_with_real_confounds(root: Path, shared_data: Path, name: str) -> None:
+    strategy = read(Strategy, root / "config" / "strategies" / f"{name}.yaml")
+    tables = sorted((shared_data / "confounds" / "fmriprep-1.5" / "sub-303").glob("*.tsv"))
+    assert tables
+    for table in tables:
+        found = read_confounds(table, strategy)
+        series = walks(len(found.kept), 10)
+        ours = clean(series, found.matrix, found.kept, TR, strategy)
+        assert difference(ours.series, nilearn_clean(series, found.matrix, found.kept, strategy)) < 1e-9
+
+
+@pytest.mark.parametrize("censored", [(40, 109), (75, 76, 73, 74), (0, 149), (0, 1, 60, 149)])
+def test_censored_volumes_with_a_censored_mirror_leave(censored: tuple[int, ...]) -> None:
+    """Censor volumes whose mirror in time is censored too: nilearn 0.13.1 inverts an integer mask with ``~``.
+
+    It then lets those volumes into the filter. When this test fails because nilearn agrees, nilearn has mended it: then
+    drop the last assertion, and the remark in connect.clean.
+    """
+    series, confounds, kept = walks(150, 6), walks(150, 8, seed=1), mask(150, *censored)
+    series[list(censored)] += 50
+    reference = by_hand(series, confounds, kept, BAND)
+    assert difference(clean(series, confounds, kept, TR, BAND).series, reference) < 1e-9
+    theirs = nilearn_clean(series, confounds, kept, BAND)
+    assert theirs.shape != reference.shape or difference(theirs, reference) > 0.01
+
+
+@pytest.mark.parametrize("strategy", [BAND, Strategy("", high_pass=None, low_pass=None)])
+def test_a_drift_leaves_wherever_volumes_are_censored(strategy: Strategy) -> None:
+    """Removing a drift is exact in time; nilearn counts kept volumes without a filter, which leaves some of it."""
+    series, none, kept = walks(150, 4), np.empty((150, 0)), mask(150, *range(20, 45), 100)
+    drift = np.arange(150)[:, None] * 3.0
+    ours = [clean(values, none, kept, TR, strategy).series for values in (series, series + drift)]
+    assert difference(ours[1], ours[0]) < 1e-9
+
+
+@pytest.mark.parametrize("strategy", [BAND, PLAIN, Strategy("", high_pass=None), Strategy("", low_pass=None)])
+@pytest.mark.parametrize("value", [1e6, np.nan])
+def test_censored_spikes_do_not_leak(strategy: Strategy, value: float) -> None:
+    series, confounds = walks(150, 6), walks(150, 8, seed=1)
+    kept = mask(150, 0, 1, 50, 51, 98, 99, 149)
+    clear = clean(series, confounds, kept, TR, strategy)
+    series[~kept], confounds[~kept] = value, value
+    spiky = clean(series, confounds, kept, TR, strategy)
+    np.testing.assert_array_equal(spiky.series, clear.series)
+    assert spiky.tdof == clear.tdof
+
+
+def test_what_it_was_given_stays_as_it_was() -> None:
+    series, confounds, kept = walks(150, 6), walks(150, 8, seed=1), mask(150, 50)
+    before = series.copy(), confounds.copy(), kept.copy()
+    clean(series, confounds, kept, TR, BAND)
+    for now, then in zip((series, confounds, kept), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_censored=st.integers(0, 40))
+@settings(max_examples=25, deadline=None)
+def test_laws(seed: int, n_censored: int) -> None:
+    """Order, scale and offset of parcels do not matter, and nothing is left along the filtered confounds."""
+    rng = np.random.default_rng(seed)
+    series, confounds = walks(120, 5, seed), walks(120, 6, seed + 1)
+    kept = mask(120, *rng.choice(120, n_censored, replace=False))
+    cleaned = clean(series, confounds, kept, TR, BAND).series
+    order = rng.permutation(5)
+    np.testing.assert_allclose(clean(series[:, order], confounds, kept, TR, BAND).series, cleaned[:, order], atol=1e-9)
+    other = series * rng.uniform(0.1, 10, 5) + rng.normal(size=5) * 100
+    np.testing.assert_allclose(clean(other, confounds, kept, TR, BAND).series, cleaned, atol=1e-7)
+    none = np.empty((120, 0))
+    tempered = clean(confounds, none, kept, TR, dataclasses.replace(BAND, standardize=False)).series
+    tempered = (tempered - tempered.mean(axis=0)) / tempered.std(axis=0)
+    assert np.abs(tempered.T @ cleaned).max() / len(cleaned) < 1e-9
+    np.testing.assert_allclose(cleaned.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(cleaned.std(axis=0, ddof=1), 1)
+
+
+@pytest.mark.parametrize("strategy", [BAND, PLAIN, Strategy("", high_pass=None, low_pass=None)])
+def test_a_parcel_without_signal_is_missing(strategy: Strategy) -> None:
+    """Missing, constant, constant but for rounding, zero, and explained by the confounds."""
+    series, confounds, kept = walks(150, 7), walks(150, 8, seed=1), mask(150, 3)
+    series[:, 0] = np.nan
+    series[7, 1] = np.nan
+    series[:, 2] = 1234.567
+    series[:, 3] = 1234.567 * (1 + 1e-9 * np.random.default_rng(0).normal(size=150))
+    series[:, 4] = 0
+    series[:, 5] = 10 + confounds @ np.arange(8)
+    cleaned = clean(series, confounds, kept, TR, strategy).series
+    assert np.isnan(cleaned[:, :6]).all()
+    others = clean(series[:, 6:], confounds, kept, TR, strategy).series
+    np.testing.assert_allclose(cleaned[:, 6:], others, rtol=1e-9, atol=1e-9)
+
+
+def test_dependent_and_constant_confounds_count_once() -> None:
+    series, confounds, kept = walks(150, 5), walks(150, 4, seed=1), mask(150)
+    doubled = np.column_stack([confounds, confounds[:, 0] - 2 * confounds[:, 1], np.full(150, 7.7), np.zeros(150)])
+    once, twice = (clean(series, values, kept, TR, BAND) for values in (confounds, doubled))
+    np.testing.assert_allclose(twice.series, once.series, atol=1e-9)
+    assert twice.tdof == once.tdof
+    assert (once.n_confounds, twice.n_confounds) == (4, 7)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rank", "left"),
+    [
+        (BAND, 10, 200 * 4 * (0.1 - 0.008) - 10 - 1),
+        (Strategy("", high_pass=None, low_pass=0.1), 10, 200 * 4 * 0.1 - 10 - 1 - 1),
+        (Strategy("", high_pass=None, low_pass=0.1, detrend=False), 10, 200 * 4 * 0.1 - 10 - 1),
+        (Strategy("", high_pass=0.01, low_pass=None), 0, 200 * 4 * (0.25 - 0.01) - 1),
+        (PLAIN, 0, 199),
+        (BAND, 90, 0),
+    ],
+)
+def test_degrees_left(strategy: Strategy, rank: int, left: float) -> None:
+    assert degrees_left(200, rank, TR, strategy) == pytest.approx(left)
+
+
+def test_degrees_left_predict_the_spread_of_correlations() -> None:
+    """Between independent noise, Fisher's z has a variance of about 1 / (tDOF - 2), as 1 / (n - 3) before cleaning."""
+    strategy = Strategy("", high_pass=0.01, low_pass=0.1)
+    rng = np.random.default_rng(3)
+    cleaned = clean(rng.normal(size=(400, 300)), rng.normal(size=(400, 20)), mask(400), TR, strategy)
+    r = np.corrcoef(cleaned.series.T)[np.triu_indices(300, 1)]
+    assert 1 / np.arctanh(r).var() == pytest.approx(cleaned.tdof - 2, rel=0.1)
+
+
+def test_censoring_enters_the_degrees_left() -> None:
+    series, confounds = walks(150, 5), walks(150, 4, seed=1)
+    cleaned = clean(series, confounds, mask(150, *range(40, 70)), TR, BAND)
+    assert cleaned.tdof == pytest.approx(120 * 4 * (0.1 - 0.008) - 4 - 1)
+    assert cleaned.series.shape == (120, 5)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "n_volumes", "n_confounds", "kept", "words"),
+    [
+        (BAND, 33, 0, 33, "more than 33, by which the filter extends"),
+        (BAND, 100, 0, 30, "more than 33, by which the filter extends"),
+        (Strategy("", high_pass=None), 18, 0, 18, "more than 18"),
+        (BAND, 100, 40, 42, "more than the 42 regressors"),
+        (PLAIN, 100, 0, 0, "more than the 1 regressors"),
+        (PLAIN, 100, 0, 1, "more than the 1 regressors"),
+    ],
+)
+def test_too_few_volumes(strategy: Strategy, n_volumes: int, n_confounds: int, kept: int, words: str) -> None:
+    arrays = walks(n_volumes, 3), walks(n_volumes, n_confounds, seed=1)
+    with pytest.raises(UnusableScan) as caught:
+        clean(*arrays, np.arange(n_volumes) < kept, TR, strategy)
+    assert words in caught.value.must
+
+
+@pytest.mark.parametrize(("strategy", "kept"), [(BAND, 34), (Strategy("", high_pass=None), 19), (PLAIN, 2)])
+def test_just_enough_volumes(strategy: Strategy, kept: int) -> None:
+    cleaned = clean(walks(100, 3), np.empty((100, 0)), np.arange(100) < kept, TR, strategy)
+    assert np.isfinite(cleaned.series).all()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "tr", "where"),
+    [
+        (BAND, 5.0, "key low_pass"),
+        (BAND, 6.0, "key low_pass"),
+        (Strategy("", high_pass=0.3, low_pass=None), 2.0, "key high_pass"),
+        (Strategy("", high_pass=None, low_pass=0.0), 2.0, "key low_pass"),
+    ],
+)
+def test_a_filter_that_does_not_fit_the_repetition_time(strategy: Strategy, tr: float, where: str) -> None:
+    with pytest.raises(UserError) as caught:
+        clean(walks(100, 3), np.empty((100, 0)), mask(100), tr, strategy)
+    assert caught.value.where == where
+    assert not isinstance(caught.value, UnusableScan)
+
+
+def test_a_confound_without_value_is_an_error_of_the_caller() -> None:
+    confounds = walks(100, 3, seed=1)
+    confounds[4, 1] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        clean(walks(100, 3), confounds, mask(100), TR, BAND)
+    assert np.isfinite(clean(walks(100, 3), confounds, mask(100, 4), TR, BAND).series).all()

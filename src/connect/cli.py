@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "command line", f"one of: {known}", name, f"run `connect --help`{suggest(name, (*STAGES, *COMMANDS))}"
             )
         function = getattr(importlib.import_module(f"connect.{name}"), name)
-        function(**vars(parser(function).parse_args(rest)))
+        _call(function, vars(parser(function).parse_args(rest)))
     except UserError as error:
         sys.stderr.write(f"connect {name}: wrong input\n{error}\n")
         return 2
@@ -73,6 +73,8 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
             **_kind(hints[name]),
             "help": " ".join(helps.get(name, "").split()).replace("%", "%%"),
         }
+        if parameter.default not in (inspect.Parameter.empty, "", ()):
+            options["help"] += f" (default: {parameter.default})"
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             made.add_argument(name, **options)
         elif parameter.default is inspect.Parameter.empty:
@@ -80,6 +82,12 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
         else:
             made.add_argument(f"--{name.replace('_', '-')}", dest=name, default=parameter.default, **options)
     return made
+
+
+def _call(function: Callable[..., Any], given: dict[str, Any]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    first = [given.pop(p.name) for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY]
+    function(*first, **given)
 
 
 def _kind(hint: Any) -> dict[str, Any]:

@@ -7,8 +7,17 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
+
+
+class Code(NamedTuple):
+    """What a file does, which modules of connect it imports, and whether it reads templates."""
+
+    shape: str
+    imports: tuple[str, ...] = ()
+    templates: bool = False
 
 
 def code(stage: str) -> str:
@@ -16,19 +25,24 @@ def code(stage: str) -> str:
 
     Comments and docstrings do not count: only what changes the program does.
     """
-    parts = [_shape(path) for path in sorted(modules(stage))]
+    parts = [_read(path).shape for path in sorted(modules(stage))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def modules(name: str) -> set[Path]:
-    """Return the files of a module of connect and of the modules and templates that it needs."""
+    """Return the files of a module of connect and of the modules and templates that it needs.
+
+    A module that names the folder ``templates`` needs every file in it.
+    """
     found: set[Path] = set()
     waiting = [name]
     while waiting:
         path = _file(waiting.pop())
         if path is not None and path not in found:
             found.add(path)
-            waiting.extend(_imports(path))
+            waiting.extend(_read(path).imports)
+            if _read(path).templates:
+                found.update(file for file in (PACKAGE / "templates").rglob("*") if file.is_file())
     return found
 
 
@@ -38,19 +52,35 @@ def _file(name: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "connect":
-            base = node.module.removeprefix("connect").lstrip(".")
-            if base:
-                yield base
-            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
-
-
+# Every start of the workflow, and of each of its jobs on a cluster, asks for the digests of all stages.
 @cache
-def _shape(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
+def _read(path: Path) -> Code:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return Code(text)
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    imports = tuple(name for node in nodes for name in _imports(node))
+    templates = any(_names_templates(node) for node in nodes)
+    for node in nodes:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [statement for statement in node.body if not _is_text(statement)]
+    return Code(ast.dump(tree), imports, templates)
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name.removeprefix("connect.") for alias in node.names if alias.name.startswith("connect."))
+    elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "connect":
+        base = node.module.removeprefix("connect").lstrip(".")
+        if base:
+            yield base
+        yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _names_templates(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split("/")[0] == "templates"
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -65,13 +66,13 @@ def read_scans(path: Path | str) -> list[Scan]:
         raise UserError(path, "a scans table", "no such file", todo)
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t")
-        rows = list(reader)
+        rows = [(reader.line_num, row) for row in reader]
         check_columns(path, reader.fieldnames or (), COLUMNS)
-    scans = [_scan(path, number, row) for number, row in enumerate(rows, start=2)]
+    scans = [_scan(path, number, row) for number, row in rows]
     if not scans:
         raise UserError(path, "at least one scan", "no rows", "index a folder that holds scans")
     seen: dict[str, int] = {}
-    for number, scan in enumerate(scans, start=2):
+    for (number, _), scan in zip(rows, scans, strict=True):
         if scan.name in seen:
             got = f"{scan.name} in lines {seen[scan.name]} and {number}"
             raise UserError(path, "each scan once", got, "remove one of the two rows")
@@ -98,9 +99,15 @@ def check_columns(path: Path | str, present: Sequence[str], required: Iterable[s
 
 def _scan(path: Path, number: int, row: Mapping[str, str]) -> Scan:
     values: dict[str, str] = {column: "" if row[column] in (MISSING, None) else row[column] for column in COLUMNS}
+    where = f"{path}, line {number}"
+    for column in ("participant_id", "bold", "mask", "confounds"):
+        if not values[column]:
+            raise UserError(f"{where}, column {column}", "a value", MISSING, "correct the row")
     try:
         tr, n_volumes = float(values.pop("tr")), int(values.pop("n_volumes"))
     except ValueError as error:
-        where = f"{path}, line {number}"
         raise UserError(where, "numbers in `tr` (s) and `n_volumes`", str(error), "correct the row") from error
+    if not 0 < tr < math.inf or n_volumes < 1:
+        got = f"tr {tr:g}, n_volumes {n_volumes}"
+        raise UserError(where, "`tr` (s) and `n_volumes` above 0", got, "correct the row")
     return Scan(tr=tr, n_volumes=n_volumes, **values)

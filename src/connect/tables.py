@@ -123,9 +123,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON object with stable formatting."""
+    """Write a JSON object with stable formatting; NaN becomes null, since JSON has no word for it."""
     with written(path) as aside:
-        aside.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
+        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -138,3 +139,11 @@ def write_array(path: Path, values: np.ndarray) -> None:
     """Write an array as float32 ``.npy``."""
     with written(path) as aside, aside.open("wb") as file:
         np.save(file, np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,174 @@
+"""The first draft of a cohort file: where the participants table is, and which session is before and which after."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlparse
+
+import yaml
+
+from connect.config import read
+from connect.errors import UserError
+from connect.fmriprep import few
+from connect.scans import Scan
+from connect.settings.cohort import Cohort
+from connect.tables import read_record, written
+
+Phase = Literal["pre", "post"]
+WORDS: Mapping[Phase, tuple[str, str]] = {"pre": ("pre|base", "1"), "post": ("post|follow", "2")}
+"""What a session label of each phase tends to contain: words, and where no label has one, a digit."""
+
+
+def write_draft(sheet: Path, fmriprep: Path, scans: Sequence[Scan]) -> list[str]:
+    """Write the draft of a cohort file, unless the file exists; return what the user has to know and to check."""
+    if sheet.exists():
+        return [f"{sheet} exists and is left as it is", *_review(sheet, fmriprep, scans)]
+    people = {scan.participant_id for scan in scans}
+    table = find_participants(fmriprep, people)
+    text = draft(sheet, fmriprep, table, session_labels(scans))
+    with written(sheet) as aside:
+        aside.write_text(text, encoding="utf-8")
+    notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
+    if table is None:
+        return [*notes, f"CHECK the participants in {sheet}: no participants.tsv was found, the path must be corrected"]
+    lacking = sorted(people - _listed(table))
+    if lacking:
+        notes.append(f"CHECK {table}: no row for {few(lacking)}")
+    return notes
+
+
+def session_labels(scans: Sequence[Scan]) -> list[str]:
+    """Return the session labels (without ``ses-``), sorted."""
+    return sorted({scan.session_id.removeprefix("ses-") for scan in scans if scan.session_id})
+
+
+def guess_phases(labels: Sequence[str]) -> dict[str, Phase]:
+    """Guess which session is before and which is after the intervention; further sessions are left out.
+
+    Examples
+    --------
+    >>> guess_phases(["2postEEG", "1preEEG"])
+    {'1preEEG': 'pre', '2postEEG': 'post'}
+    >>> guess_phases(["A", "B", "C"])
+    {'A': 'pre', 'B': 'post'}
+    """
+    labels = sorted(labels)
+    pre, post = _match(labels, "pre"), _match(labels, "post")
+    if pre is None:
+        pre = next((label for label in labels if label != post), None)
+    if post is None:
+        post = next((label for label in labels if label != pre), None)
+    guessed: dict[str, Phase] = {}
+    if pre is not None:
+        guessed[pre] = "pre"
+    if post is not None:
+        guessed[post] = "post"
+    return guessed
+
+
+def draft(sheet: Path, fmriprep: Path, participants: Path | None, labels: Sequence[str]) -> str:
+    """Return the text of a cohort file.
+
+    Parameters
+    ----------
+    sheet
+        Where the file will stand: its paths are relative to that folder where this makes sense.
+    fmriprep
+        fMRIPrep folder.
+    participants
+        The participants table; None if it is not known.
+    labels
+        Session labels.
+    """
+    paths = {
+        "title": sheet.stem,
+        "derivatives": _relative(fmriprep, sheet.parent),
+        "participants": _relative(participants or fmriprep / "participants.tsv", sheet.parent),
+    }
+    phases = guess_phases(labels)
+    others = [label for label in labels if label not in phases]
+    lines = [f"{key}: {_quoted(value)}" for key, value in paths.items()]
+    if participants is None:
+        lines.append("# CHECK: no participants.tsv was found; correct its path.")
+    if not phases:
+        return "\n".join([*lines, "# The scans have no session, so there is no before and after.", "sessions: {}", ""])
+    lines += ["# CHECK: the phases are guessed from the labels. `weeks` since the first session can stand beside them:"]
+    lines += ["# `{phase: post, weeks: 8}`.", "sessions:"]
+    lines += [f"  {_quoted(label)}: {{phase: {phase}}}" for label, phase in phases.items()]
+    if others:
+        lines += ["  # Not compared. With further sessions, each needs a condition, those above too:"]
+        lines += [f"  # {_quoted(label)}: {{phase: {_phase(label)}, condition: NAME}}" for label in others]
+    return "\n".join([*lines, ""])
+
+
+def find_participants(fmriprep: Path, people: Collection[str]) -> Path | None:
+    """Return the participants.tsv that lists some of these people: in the fMRIPrep folder, or in its raw dataset."""
+    name = fmriprep.absolute().name
+    around = fmriprep.absolute().parent
+    siblings = ("raw", "rawdata", "bids", re.sub(r"[-_]?fmriprep.*$", "", name, flags=re.IGNORECASE) or ".")
+    folders = [fmriprep, *_links(fmriprep), around, around.parent, *(around / sibling for sibling in siblings)]
+    tables = (folder / "participants.tsv" for folder in folders)
+    return next((table for table in tables if table.is_file() and _listed(table) & set(people)), None)
+
+
+def _review(sheet: Path, fmriprep: Path, scans: Sequence[Scan]) -> Iterator[str]:
+    """Yield where an existing cohort file and what was indexed differ."""
+    cohort = read(Cohort, sheet)
+    if cohort.derivatives.resolve() != fmriprep.resolve():
+        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but {fmriprep} was indexed"
+    unknown = [label for label in session_labels(scans) if label not in cohort.sessions]
+    if unknown:
+        yield f"{sheet} says nothing of the sessions {', '.join(unknown)}: they are not compared"
+
+
+def _match(labels: Sequence[str], phase: Phase) -> str | None:
+    other = WORDS["post" if phase == "pre" else "pre"][0]
+    for pattern in WORDS[phase]:
+        for label in labels:
+            if re.search(pattern, label, re.IGNORECASE) and not re.search(other, label, re.IGNORECASE):
+                return label
+    return None
+
+
+def _phase(label: str) -> Phase:
+    return "pre" if _match([label], "pre") else "post"
+
+
+def _links(fmriprep: Path) -> Iterator[Path]:
+    """Yield the local folders from which the derivatives were made, as dataset_description.json names them."""
+    try:
+        description = read_record(fmriprep / "dataset_description.json")
+    except UserError:
+        return
+    links = description.get("DatasetLinks", {})
+    sources = description.get("SourceDatasets", [])
+    addresses = [*(links.values() if isinstance(links, dict) else ())]
+    addresses += [source.get("URL") for source in sources if isinstance(source, dict)]
+    for address in addresses:
+        if isinstance(address, str) and urlparse(address).scheme in ("", "file"):
+            yield fmriprep / unquote(urlparse(address).path)
+
+
+def _listed(table: Path) -> set[str]:
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        return {row.get("participant_id") or "" for row in csv.DictReader(file, delimiter="\t")}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder if both are in the project or beside it, else absolute."""
+    target, start = Path(os.path.normpath(path.absolute())), folder.resolve()
+    beside = Path.cwd().parent
+    near = Path.cwd() if beside == Path(beside.anchor) else beside
+    if target.is_relative_to(near) and start.is_relative_to(near):
+        return Path(os.path.relpath(target, start)).as_posix()
+    return target.as_posix()
+
+
+def _quoted(text: str) -> str:
+    """Return text as YAML, in quotes only where it would be something else without them (``01``, ``no``)."""
+    return yaml.safe_dump([text], allow_unicode=True, width=10_000)[2:].rstrip("\n")

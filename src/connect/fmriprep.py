@@ -1,0 +1,211 @@
+"""Find the scans of an fMRIPrep folder: each preprocessed image with its mask, its confounds and its timing."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from connect.config import suggest
+from connect.errors import UserError
+from connect.layout import entities
+from connect.scans import Scan
+from connect.timing import BOLD, Timing, read_timing
+
+DEFAULT_SPACE = "MNI152NLin2009cAsym"
+NATIVE = ("native", "T1w", "T2w", "anat", "boldref", "fsnative", "func")
+"""Spaces of a single brain, in which no atlas is valid; `native` is a file name without a space."""
+
+SKIPPED = ("anat", "figures", "log", "logs", "sourcedata")
+CONFOUNDS = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv")
+"""How the confounds tables are called: since fMRIPrep 20.2, and before."""
+
+
+Bolds = Mapping[str, Mapping[str, str]]
+"""Path of each preprocessed image, relative to the fMRIPrep folder: its BIDS entities."""
+
+
+def find_scans(fmriprep: Path, space: str = "", task: str = "") -> tuple[list[Scan], list[str]]:
+    """Return the scans of an fMRIPrep folder, sorted by path, and what the user has to know about the selection.
+
+    Parameters
+    ----------
+    fmriprep
+        fMRIPrep folder (``--level full``).
+    space
+        Space in fMRIPrep's notation, such as ``MNI152NLin6Asym:res-2``; empty for MNI152NLin2009cAsym if it is there,
+        else the only standard space.
+    task
+        Task label; empty for the tasks with ``rest`` in their label, or all if no label has it.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
+        confounds or its repetition time.
+    """
+    files = list_files(fmriprep)
+    every: Bolds = {path: entities(PurePosixPath(path).name) for path in sorted(files) if BOLD.search(path)}
+    _check_level(fmriprep, files, every)
+    of_task, task_notes = choose_task(every, task)
+    bolds, space_notes = choose_space(of_task, space)
+    partners, partner_notes = _partners(fmriprep, bolds, files)
+    timings = {path: read_timing(fmriprep, path, files) for path in bolds}
+    scans = [_scan(path, found, timings[path], *partners[path]) for path, found in bolds.items()]
+    _check_unique(scans)
+    lost = {folder.name for folder in fmriprep.glob("sub-*/")} - {scan.participant_id for scan in scans}
+    lost_notes = [f"CHECK participants without a scan that fits: {few(sorted(lost))}"] if lost else []
+    return scans, [*task_notes, *space_notes, *partner_notes, *_timing_notes(timings), *lost_notes]
+
+
+def list_files(fmriprep: Path) -> set[str]:
+    """Return the paths, relative to an fMRIPrep folder, of the files at its top and in its participants' folders.
+
+    Hidden files (such as ``._*`` of macOS) and folders without functional images are left out. Links to files count
+    even if they point nowhere, as in a dataset whose content was not fetched yet.
+    """
+    if not fmriprep.is_dir():
+        raise UserError(fmriprep, "an fMRIPrep folder", "no such folder", "correct the path")
+    found: set[str] = set()
+    waiting = [""]
+    while waiting:
+        here = waiting.pop()
+        with os.scandir(fmriprep / here) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    found.add(here + entry.name)
+                elif entry.name not in SKIPPED and (here or entry.name.startswith("sub-")):
+                    waiting.append(f"{here}{entry.name}/")
+    return found
+
+
+def choose_task(bolds: Bolds, task: str = "") -> tuple[Bolds, list[str]]:
+    """Return the images of a task: the one that is asked for, else those at rest, else all."""
+    tasks = sorted({found.get("task", "") for found in bolds.values()})
+    if task and task not in tasks:
+        raise UserError("--task", f"one of: {', '.join(tasks)}", task, f"choose one{suggest(task, tasks)}")
+    wanted = [task] if task else [label for label in tasks if "rest" in label.lower()] or tasks
+    left = [label for label in tasks if label not in wanted]
+    notes = [f"tasks left out: {', '.join(left)} (choose with --task)"] if left else []
+    return {path: found for path, found in bolds.items() if found.get("task", "") in wanted}, notes
+
+
+def choose_space(bolds: Bolds, space: str = "") -> tuple[Bolds, list[str]]:
+    """Return the images in one space and resolution, and what is left out by that."""
+    present = sorted({_space(found) for found in bolds.values()})
+    name, *modifiers = (space or _default_space(present)).split(":")
+    wanted = dict(modifier.partition("-")[::2] for modifier in modifiers)
+    fits = {path: found for path, found in bolds.items() if _in_space(found, name, wanted)}
+    kinds = sorted({_space(found) for found in fits.values()})
+    if not fits:
+        todo = f"choose one{suggest(space, present)}"
+        raise UserError("--space", f"one of: {', '.join(present)}", space, todo)
+    if len(kinds) > 1:
+        precise = [kind if ":res-" in kind else f"{kind}:res-native" for kind in kinds]
+        todo = f"choose one, such as `--space {precise[-1]}`"
+        raise UserError("--space", "one resolution of a space", ", ".join(precise), todo)
+    left = [kind for kind in present if kind not in kinds]
+    notes = [f"spaces left out: {', '.join(left)} (choose with --space)"] if left else []
+    lost = sorted({_run(path) for path in bolds} - {_run(path) for path in fits})
+    if lost:
+        notes.append(f"CHECK {len(lost)} runs without an image in {kinds[0]}: {few(lost)}")
+    return fits, notes
+
+
+def few(items: Sequence[str], limit: int = 5) -> str:
+    """Return the first items and how many more there are."""
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return "; ".join(items[:limit]) + more
+
+
+def _check_level(fmriprep: Path, files: Iterable[str], bolds: Bolds) -> None:
+    if not any(fmriprep.glob("sub-*/")):
+        raise UserError(fmriprep, "a folder `sub-*` for each participant", "none", "give the fMRIPrep folder itself")
+    lacking = [] if bolds else ["no preprocessed image (`*_desc-preproc_bold.nii.gz`)"]
+    if not any(path.endswith(CONFOUNDS) for path in files):
+        lacking.append("no confounds table (`*_desc-confounds_timeseries.tsv`)")
+    if lacking:
+        todo = "rerun fMRIPrep with `--level full` (or give its folder, if this is the raw dataset)"
+        raise UserError(fmriprep, "fully preprocessed scans", " and ".join(lacking), todo)
+
+
+def _check_unique(scans: Iterable[Scan]) -> None:
+    seen: dict[str, Scan] = {}
+    for scan in scans:
+        if scan.name in seen:
+            got = f"{seen[scan.name].bold} and {scan.bold}"
+            todo = "remove or rename one (other entities than acq and run do not tell scans apart)"
+            raise UserError(scan.name, "one image per scan", got, todo)
+        seen[scan.name] = scan
+
+
+def _default_space(present: Sequence[str]) -> str:
+    standard = sorted({kind.split(":")[0] for kind in present} - set(NATIVE))
+    if DEFAULT_SPACE in standard:
+        return DEFAULT_SPACE
+    if len(standard) != 1:
+        got = f"{len(standard)} among {', '.join(present)}"
+        raise UserError("--space", "one standard space", got, "choose one with `--space`")
+    return standard[0]
+
+
+def _in_space(found: Mapping[str, str], name: str, modifiers: Mapping[str, str]) -> bool:
+    values = {"res": "native", **found}
+    return found.get("space", "native") == name and all(values.get(key) == value for key, value in modifiers.items())
+
+
+def _space(found: Mapping[str, str]) -> str:
+    """Return space and resolution as fMRIPrep's ``--output-spaces`` writes them."""
+    return ":".join([found.get("space", "native"), *(f"{k}-{found[k]}" for k in ("cohort", "res") if k in found)])
+
+
+def _run(bold: str) -> str:
+    """Return the path of an image up to the entities that its confounds share with it."""
+    folder, _, name = bold.rpartition("/")
+    parts = [part for part in BOLD.sub("", name).split("_") if not part.startswith(("space-", "cohort-", "res-"))]
+    return f"{folder}/{'_'.join(parts)}"
+
+
+def _partners(fmriprep: Path, bolds: Bolds, files: Collection[str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Return the mask and the confounds of each image, and a note on confounds tables that are there twice."""
+    partners, lacking, doubles = {}, [], []
+    for path in bolds:
+        masks = [mask for end in (".nii.gz", ".nii") if (mask := BOLD.sub("_desc-brain_mask" + end, path)) in files]
+        confounds = [table for end in CONFOUNDS if (table := _run(path) + end) in files]
+        if masks and confounds:
+            partners[path] = (masks[0], confounds[0])
+        lacking += [f"mask of {path}"] * (not masks) + [f"confounds of {path}"] * (not confounds)
+        doubles += [_run(path)] * (len(confounds) > 1)
+    if lacking:
+        must = "the brain mask and the confounds of every scan"
+        todo = "rerun fMRIPrep with `--level full` for them, or take their images out of the folder"
+        raise UserError(fmriprep, must, f"{len(lacking)} missing: {few(lacking)}", todo)
+    return partners, [f"confounds under both names, the newer one is read: {few(doubles)}"] if doubles else []
+
+
+def _timing_notes(timings: Mapping[str, Timing]) -> list[str]:
+    bare = [path for path, timing in timings.items() if timing.sidecar is None]
+    differ = [
+        f"{path} {timing.sidecar:g} s in JSON, {timing.header:g} s in its header"
+        for path, timing in timings.items()
+        if timing.sidecar and timing.header and abs(timing.header - timing.sidecar) > 0.01 * timing.sidecar
+    ]
+    notes = [f"CHECK TR taken from the header of {len(bare)} scans without a JSON TR: {few(bare)}"] if bare else []
+    conflicts = f"CHECK TR conflicts in {len(differ)} scans, the JSON counts: {few(differ)}"
+    return [*notes, conflicts if differ else "no TR conflicts"]
+
+
+def _scan(path: str, found: Mapping[str, str], timing: Timing, mask: str, confounds: str) -> Scan:
+    return Scan(
+        participant_id=f"sub-{found['sub']}",
+        session_id=f"ses-{found['ses']}" if "ses" in found else "",
+        **{key: found.get(key, "") for key in ("task", "acq", "run", "space", "res")},
+        tr=timing.sidecar or timing.header or math.nan,
+        n_volumes=timing.n_volumes,
+        bold=path,
+        mask=mask,
+        confounds=confounds,
+    )

@@ -1,0 +1,156 @@
+"""Phrases of the methods text: choices in the words of a paper, and the references that the text cites.
+
+The sentences stand in ``templates/methods.html``; here is what depends on a choice in more than a number.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import pandas as pd
+
+from connect import __version__
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Session
+from connect.settings.domains import Domain
+from connect.settings.measure import Measure
+from connect.settings.strategy import Strategy
+
+PACKAGES = ("numpy", "scipy", "nilearn", "nibabel", "snakemake")
+
+REFERENCES: Mapping[str, str] = {
+    "Benjamini and Hochberg 1995": "J R Stat Soc B 57:289, doi:10.1111/j.2517-6161.1995.tb02031.x",
+    "Chan et al. 2014": "PNAS 111:E4997, doi:10.1073/pnas.1415122111",
+    "Cumming and Finch 2001": "Educ Psychol Meas 61:532, doi:10.1177/0013164401614002",
+    "Davey et al. 2013": "NeuroImage 64:728, doi:10.1016/j.neuroimage.2012.08.022",
+    "Esteban et al. 2019": "Nat Methods 16:111, doi:10.1038/s41592-018-0235-4",
+    "Fisher 1915": "Biometrika 10:507, doi:10.1093/biomet/10.4.507",
+    "Freedman and Lane 1983": "J Bus Econ Stat 1:292, doi:10.1080/07350015.1983.10509354",
+    "Hedges 1981": "J Educ Stat 6:107, doi:10.3102/10769986006002107",
+    "Ledoit and Wolf 2004": "J Multivar Anal 88:365, doi:10.1016/S0047-259X(03)00096-4",
+    "Lindquist et al. 2019": "Hum Brain Mapp 40:2358, doi:10.1002/hbm.24528",
+    "Mölder et al. 2021": "F1000Research 10:33, doi:10.12688/f1000research.29032.2",
+    "Phipson and Smyth 2010": "Stat Appl Genet Mol Biol 9:39, doi:10.2202/1544-6115.1585",
+    "Power et al. 2012": "NeuroImage 59:2142, doi:10.1016/j.neuroimage.2011.10.018",
+    "Varoquaux et al. 2010": "MICCAI, doi:10.1007/978-3-642-15705-9_25",
+    "Wang et al. 2024": "PLoS Comput Biol 20:e1011942, doi:10.1371/journal.pcbi.1011942",
+    "Westfall and Young 1993": "Resampling-Based Multiple Testing, Wiley",
+    "Winkler et al. 2014": "NeuroImage 92:381, doi:10.1016/j.neuroimage.2014.01.060",
+}
+
+_ATLASES = {
+    "labels": "the mean over the voxels of each label, after nearest-neighbour resampling to the BOLD grid",
+    "spheres": "the mean over the voxels whose centre lies within each sphere",
+    "maps": "the least-squares fit of all maps, resampled linearly to the BOLD grid, to each volume",
+}
+_MEASURES = {
+    "correlation": "Pearson's correlation",
+    "covariance": "the covariance",
+    "partial_correlation": "the partial correlation, from the inverse of the covariance after Ledoit-Wolf shrinkage "
+    "(Ledoit and Wolf 2004)",
+    "shrunk_correlation": "the correlation after Ledoit-Wolf shrinkage of the covariance (Ledoit and Wolf 2004)",
+    "tangent": "the deviation in tangent space from the geometric mean of the covariances of all scans (Varoquaux et "
+    "al. 2010), each after Ledoit-Wolf shrinkage (Ledoit and Wolf 2004)",
+}
+_EXPANSIONS = {
+    "basic": (1, ""),
+    "power2": (2, " with squares"),
+    "derivatives": (2, " with first derivatives"),
+    "full": (4, " with first derivatives and the squares of both"),
+}
+_COMPCOR = {
+    "anat_combined": "components of anatomical CompCor (combined white matter and CSF mask)",
+    "anat_separated": "components of anatomical CompCor from each mask (white matter, CSF)",
+    "temporal": "components of temporal CompCor",
+}
+
+
+def reduction(atlas: Atlas) -> str:
+    """Say how the voxels of a parcel become one value."""
+    return _ATLASES[atlas.kind]
+
+
+def edge(measure: Measure) -> str:
+    """Say how two series become one number; a measure that was added later is named by its kind."""
+    return _MEASURES.get(measure.kind, f"`{measure.kind}`")
+
+
+def cleaning(strategy: Strategy) -> str:
+    """Say what was done to the parcel series, in the order in which it was done."""
+    edges, steps = _edges(strategy), []
+    if strategy.scrub:
+        steps.append(_censoring(strategy))
+    if strategy.detrend:
+        steps.append("a linear trend was removed")
+    if edges:
+        filtered = "parcels and confounds went through the same Butterworth filter of 5th order, forward and backward"
+        steps.append(f"{filtered} ({edges}; Lindquist et al. 2019)")
+    confounds = ", ".join(_confounds(strategy))
+    steps.append(f"regressed out together were {confounds}" if confounds else "no confounds were regressed out")
+    steps.append("each series was scaled to mean 0 and SD 1" if strategy.standardize else "series kept their scale")
+    return "; ".join(steps)
+
+
+def meaning(session: Session) -> str:
+    """Say what a session label stands for."""
+    phase = {"pre": "before", "post": "after"}[session.phase]
+    weeks = "" if session.weeks is None else f" (week {session.weeks:g})"
+    return f"{phase} the intervention{weeks}" + (f", condition {session.condition}" if session.condition else "")
+
+
+def members(domain: Domain) -> str:
+    """List what belongs to a domain."""
+    kinds = (("network", domain.networks), ("region", domain.regions), ("parcel", domain.parcels))
+    return "; ".join(f"{kind}{'s' * (len(names) > 1)} {', '.join(names)}" for kind, names in kinds if names)
+
+
+def reach(values: pd.Series[float], digits: int = 0) -> str:
+    """Return the lowest and highest of some values."""
+    found = [f"{value:.{digits}f}" for value in (values.min(), values.max())]
+    return " to ".join(dict.fromkeys(found)) if values.notna().any() else "n/a"
+
+
+def versions() -> str:
+    """Return the versions of connect, Python and the packages that results depend on."""
+    packages = [f"{name} {version(name)}" for name in PACKAGES]
+    return ", ".join([f"connect {__version__}", f"Python {platform.python_version()}", *packages])
+
+
+def references(text: str) -> list[str]:
+    """Return the references that a text cites, in alphabetical order."""
+    return [f"{short}. {rest}" for short, rest in REFERENCES.items() if short in text]
+
+
+def _censoring(strategy: Strategy) -> str:
+    scrub = strategy.scrub
+    if scrub is None:
+        return ""
+    dvars = "" if scrub.std_dvars is None else f" or standardised DVARS above {scrub.std_dvars:g}"
+    short = f", and then segments of fewer than {scrub.min_segment} kept volumes," if scrub.min_segment else ""
+    filled = " (for the filter a cubic spline took their place; they left again before the regression)"
+    return f"volumes with FD above {scrub.fd:g} mm{dvars}{short} were censored" + (filled if _edges(strategy) else "")
+
+
+def _edges(strategy: Strategy) -> str:
+    low, high = strategy.high_pass, strategy.low_pass
+    if low and high:
+        return f"band-pass {low:g} to {high:g} Hz"
+    return f"high-pass {low:g} Hz" if low else f"low-pass {high:g} Hz" if high else ""
+
+
+def _confounds(strategy: Strategy) -> list[str]:
+    found = []
+    for model, n, name in (
+        (strategy.motion, 6, "head motion parameters"),
+        (strategy.wm_csf, 2, "mean signals of white matter and CSF"),
+        (strategy.global_signal, 1, "the mean signal of the brain"),
+    ):
+        if model:
+            times, more = _EXPANSIONS[model]
+            found.append(f"{name}{more} ({n * times})")
+    if strategy.compcor:
+        many = "all" if strategy.n_compcor == "all" else f"the first {strategy.n_compcor}"
+        found.append(f"{many} {_COMPCOR[strategy.compcor]}")
+    return [*found, "fMRIPrep's slow cosines (128 s)"] if strategy.cosines else found

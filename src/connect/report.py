@@ -1,0 +1,243 @@
+"""Report: one page per cohort that answers the question, says how sure the answer is, and how it was reached.
+
+The page is a single HTML file that loads nothing from anywhere. It leads with the primary effect of the first model in
+the primary universe (the first atlas, strategy and measure of the plan); all else stands below it, in the order in
+which it was tested.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from connect import methods, sections, wording
+from connect.config import read
+from connect.errors import UserError
+from connect.parcels import QUANTITIES
+from connect.sections import Choices, Picture, Result
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Cohort
+from connect.settings.domains import Domains
+from connect.settings.figure import Figure
+from connect.settings.measure import Measure
+from connect.settings.model import Model
+from connect.settings.strategy import Strategy
+from connect.tables import read_record, read_table, written
+
+
+def report(  # noqa: PLR0913 - one parameter for each file
+    cohort: Path,
+    atlas: Path,
+    domains: Path,
+    strategy: Path,
+    measure: Path,
+    models: Sequence[Path],
+    scans: Path,
+    lost: Path,
+    domain_tests: Sequence[Path],
+    network_tests: Sequence[Path],
+    edge_tests: Sequence[Path],
+    people: Sequence[Path],
+    summaries: Sequence[Path],
+    recipes: Sequence[Path],
+    figures: Sequence[Path],
+    page: Path,
+    answer: Path,
+) -> None:
+    """Write the page of a cohort, and its answer in three lines.
+
+    Parameters
+    ----------
+    cohort
+        Cohort (YAML).
+    atlas
+        Primary atlas (YAML).
+    domains
+        Domains of the primary atlas (YAML).
+    strategy
+        Primary denoising strategy (YAML).
+    measure
+        Primary measure (YAML).
+    models
+        Models of the cohort (YAML), the primary one first.
+    scans
+        Table of scans from the screen stage.
+    lost
+        Table of missing parcels from the screen stage.
+    domain_tests
+        Results of the domain-level quantities in the primary universe: a table per model, in a folder of its name.
+    network_tests
+        Results of the network pairs, likewise.
+    edge_tests
+        Results of the edges, likewise.
+    people
+        Participants of each model, likewise.
+    summaries
+        Summaries of every model in every universe.
+    recipes
+        Figures (YAML).
+    figures
+        Figures as SVG, named like their recipes: one of each per model, in a folder of its name.
+    page
+        Output: the page (HTML).
+    answer
+        Output: the answer (text).
+    """
+    settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
+    records = [read_record(path) for path in summaries]
+    universe = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem}
+    tables = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "people": people}
+    results = [
+        _result(model, primary(records, {**universe, "model": model.stem}), tables, _pictures(model, recipes, figures))
+        for model in models
+    ]
+    files = _digests(cohort=[cohort], model=models, atlas=[atlas], domains=[domains], strategy=[strategy])
+    files += _digests(measure=[measure], figure=recipes)
+    chosen = Choices(*settings, read(Measure, measure), files)
+    table, gaps = read_table(scans, ["scan", "kept", "reason"]), read_table(lost, ["scan", "parcel", "coverage"])
+    _write(page, render(chosen, results, records, table, gaps))
+    _write(answer, answer_text(results[0], table))
+
+
+def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the summary of a model in the primary universe.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    for record in records:
+        if all(record[key] == name for key, name in names.items()):
+            return record
+    got = f"summaries of {', '.join(dict.fromkeys(str(record['model']) for record in records))}"
+    raise UserError("flag --summaries", f"a summary of {', '.join(names.values())}", got, "run compare for it")
+
+
+def render(
+    chosen: Choices,
+    results: Sequence[Result],
+    records: Sequence[Mapping[str, Any]],
+    scans: pd.DataFrame,
+    lost: pd.DataFrame,
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    chosen
+        The choices of the primary universe.
+    results
+        What each model found in it, the primary model first.
+    records
+        Summaries of every model in every universe.
+    scans
+        Table of scans from the screen stage.
+    lost
+        Table of missing parcels from the screen stage.
+    """
+    edges = results[0].levels["edge"]
+    return _environment().get_template("report.html").render(
+        **{name: getattr(chosen, name) for name in ("cohort", "atlas", "domains", "strategy", "measure", "files")},
+        results=results,
+        records=records,
+        scans=scans,
+        kept=scans[scans["kept"] == "yes"],
+        excluded=scans[scans["kept"] == "no"],
+        lost=lost,
+        n_parcels=len({*edges["a"], *edges["b"]}),
+    )  # fmt: skip
+
+
+def answer_text(result: Result, scans: pd.DataFrame) -> str:
+    """Return three lines: the primary effect, who was analysed, and what was left out and why."""
+    summary, found = result.summary, result.summary["primary"]
+    level = f"{wording.level(summary)} CI"
+    estimate, g = (
+        wording.bounded(*(found[name] for name in names))
+        for names in (("estimate", "ci_low", "ci_high"), ("g", "g_low", "g_high"))
+    )
+    arms = ", ".join(f"{arm['arm']} {arm['n']}" for arm in summary["arms"] if arm["arm"])
+    left_out = [row for row in sections.not_analysed(result) if not row["outside"]]
+    reasons = [row["reason"] for row in left_out for _ in row["people"]]
+    excluded = scans.loc[scans["kept"] == "no", "reason"]
+    lines = [
+        f"{summary['question']} {wording.effect(summary)}: {estimate} {wording.unit(summary)} ({level}), Hedges' g "
+        f"{g}, p = {wording.p_value(found['p'], summary['alpha'])} ({wording.counted(summary)}); "
+        f"the gate is {summary['gate']}.",
+        f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
+        f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
+        f"{wording.people(len(reasons))}{_because(reasons)}.",
+    ]
+    return "\n".join(lines).replace(wording.MINUS, "-") + "\n"
+
+
+def _because(reasons: Sequence[str] | pd.Series[str]) -> str:
+    return f" ({wording.counts(reasons)})" if len(reasons) else ""
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("connect", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    for module in (methods, sections, wording):
+        functions = {
+            name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
+        }
+        made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
+    made.globals.update(quantities=QUANTITIES, versions=methods.versions(), shown_at_most=sections.MOST)
+    return made
+
+
+def _result(
+    path: Path, summary: Mapping[str, Any], tables: Mapping[str, Sequence[Path]], pictures: tuple[Picture, ...]
+) -> Result:
+    found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
+    people = found.pop("people")
+    return Result(path.stem, read(Model, path), summary, found, people, pictures)
+
+
+def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:
+    for path in paths:
+        if path.parent.name == model:
+            return path
+    got = ", ".join(path.parent.name for path in paths)
+    raise UserError(f"tables: {what}", f"one in a folder of the name `{model}`", got, "run compare for that model")
+
+
+def _pictures(model: Path, recipes: Sequence[Path], figures: Sequence[Path]) -> tuple[Picture, ...]:
+    """Read the figures of a model in the order of the recipes."""
+    found = []
+    for path in recipes:
+        recipe = read(Figure, path)
+        names = [figure for figure in figures if (figure.parent.name, figure.stem) == (model.stem, path.stem)]
+        if not names or not names[0].is_file():
+            where = names[0] if names else f"flag --figures, model {model.stem}"
+            raise UserError(where, f"the figure `{path.stem}` as SVG", "no such file", "run draw for that model")
+        content = base64.b64encode(names[0].read_bytes()).decode()
+        found.append(Picture(recipe.title, recipe.caption, recipe.width, f"data:image/svg+xml;base64,{content}"))
+    return tuple(found)
+
+
+def _digests(**choices: Sequence[Path]) -> list[tuple[str, str, str]]:
+    """Return kind, name and the first half of the SHA-256 of choice files."""
+    return [
+        (kind, path.stem, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        for kind in choices
+        for path in choices[kind]
+    ]
+
+
+def _write(path: Path, text: str) -> None:
+    with written(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,212 @@
+"""Wording of results: numbers with interval and unit, p-values with what they were counted from, effects in words.
+
+A number and the bounds of its interval share their decimals: those that show three significant digits of the largest.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from markupsafe import Markup, escape
+
+MISSING = "n/a"
+MINUS = "−"
+
+_DOI = re.compile(r"\b(?:doi:\s*|https?://(?:dx\.)?doi\.org/)(10\.\d{4,9}/[^\s;,]+)|(https?://[^\s;,]+)")
+_MEASURED = re.compile(r" [\d.]+(?:e[+-]?\d+)?(?: mm| min)? (?=is (?:above|below) )")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with some significant digits, without an exponent; ``n/a`` where there is none.
+
+    Examples
+    --------
+    >>> number(0.01234), number(-1203.7), number(None)
+    ('0.0123', '−1204', 'n/a')
+    """
+    return MISSING if _missing(value) else _fixed(float(value or 0), _decimals([value], digits))
+
+
+def bounded(value: float | None, low: float | None, high: float | None) -> str:
+    """Return a number and its interval with the same decimals.
+
+    Examples
+    --------
+    >>> bounded(-0.0024059, -0.0197443, 0.0149325)
+    '−0.0024 [−0.0197, 0.0149]'
+    """
+    if _missing(value):
+        return MISSING
+    places = _decimals([value, low, high], 3)
+    shown = [MISSING if _missing(item) else _fixed(float(item or 0), places) for item in (value, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def p_value(p: float | None, alpha: float | None = None) -> str:
+    """Return a p-value with four decimals, or as many as it takes to tell it from 0 and from a level.
+
+    Examples
+    --------
+    >>> p_value(0.015625), p_value(0.00039992), p_value(0.00001), p_value(0.0500099, 0.05)
+    ('0.0156', '0.0004', '0.00001', '0.05001')
+    """
+    if p is None or _missing(p):
+        return MISSING
+    shown = [_fixed(p, places) for places in range(max(4, _decimals([p], 1)), 20)]
+    return next(near for near in shown if p == alpha or float(near) != alpha)
+
+
+def counted(summary: Mapping[str, Any]) -> str:
+    """Return what the primary p-value of a summary was counted from, such as `exact, 2 of 128 sign flips`."""
+    n, p = summary["arrangements"], summary["primary"]["p"]
+    kind = "sign flips" if summary["exchangeability"] == "sign flips" else "permutations"
+    share = "" if _missing(p) else f"{round(p * n):,} of "
+    if not summary["exact"]:
+        return f"{share}{n:,} random {kind}"
+    return f"{share}all {n:,} {kind}" if covariates(summary) else f"exact, {share}{n:,} {kind}"
+
+
+def covariates(summary: Mapping[str, Any]) -> bool:
+    """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact."""
+    return len(summary["columns"]) > (1 if summary["contrast"] == "mean" else 2)
+
+
+def effect(summary: Mapping[str, Any]) -> str:
+    """Return in words what the estimate of a summary is."""
+    arms, condition = _arms(summary), summary["condition"].replace(" - ", " minus ")
+    if arms:
+        text = f"Difference in change, {arms[0]} minus {arms[1]}"
+    else:
+        text = "Mean change" if summary["contrast"] == "mean" else f"Slope of the change on {summary['contrast']}"
+    return text + (f", {condition}" if condition else "")
+
+
+def claim(summary: Mapping[str, Any], estimate: float) -> str:
+    """Return what an estimate of that sign says about connectivity."""
+    more, less = ("rose", "fell") if estimate > 0 else ("fell", "rose")
+    arms, (first, _, second) = _arms(summary), summary["condition"].partition(" - ")
+    under = f" under {first}" + (f" than under {second}" if second else "") if first else ""
+    if arms:
+        return f"connectivity {more} more, or {less} less, in {arms[0]} than in {arms[1]}" + (under and f",{under}")
+    if summary["contrast"] != "mean":
+        return f"connectivity {more} more, or {less} less, in participants with more {summary['contrast']}{under}"
+    return f"connectivity {more} more, or {less} less,{under}" if second else f"connectivity {more}{under}"
+
+
+def unit(summary: Mapping[str, Any], quantity: str = "") -> str:
+    """Return the unit of an estimate of a summary; segregation is a ratio whatever the measure."""
+    base = "ratio" if quantity == "segregation" else str(summary["unit"])
+    slope = summary["contrast"] != "mean" and not _arms(summary)
+    return f"{base} per unit of {summary['contrast']}" if slope else base
+
+
+def level(summary: Mapping[str, Any]) -> str:
+    """Return the level of the intervals of a summary."""
+    return f"{100 * summary['confidence']:g} %"
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Return in a sentence or two what the primary test says and what follows for the finer levels."""
+    found, alpha, least = summary["primary"], summary["alpha"], smallest_p(summary)
+    p = p_value(found["p"], alpha)
+    if _missing(found["p"]):
+        return "The primary quantity could not be tested, so the gate is closed: the finer levels are exploratory."
+    if summary["gate"] == "open":
+        return (
+            f"The primary test passes (p = {p} ≤ {alpha:g}), so the gate is open: evidence that "
+            f"{claim(summary, found['estimate'])}. The finer levels are tests too, each corrected within its level."
+        )
+    if least > alpha:
+        return (
+            f"The primary test could not have passed: with n = {summary['n']} no p below {p_value(least)} is possible, "
+            f"and the level is {alpha:g}. The gate is closed, and the finer levels are exploratory."
+        )
+    low, high = bounded(found["ci_low"], found["ci_low"], found["ci_high"]).partition("[")[2].rstrip("]").split(", ")
+    return (
+        f"The primary test does not pass (p = {p} > {alpha:g}), so the gate is closed: no evidence of an effect, and "
+        f"the finer levels are exploratory. "
+        f"This is no proof of its absence: the {level(summary)} interval reaches from {low} to {high} "
+        f"{unit(summary)}."
+    )
+
+
+def smallest_p(summary: Mapping[str, Any]) -> float:
+    """Return a bound below which no p-value of a summary can lie; flipping every sign gives the same |t|."""
+    ties = 2 if summary["exact"] and summary["exchangeability"] == "sign flips" else 1
+    return float(ties / summary["arrangements"])
+
+
+def counts(reasons: Iterable[str]) -> str:
+    """Return reasons with how often each occurs, the most frequent first, without the measured values.
+
+    Examples
+    --------
+    >>> counts(["mean FD 0.81 mm is above 0.5 mm", "mean FD 0.7 mm is above 0.5 mm", "no scans"])
+    '2 x mean FD is above 0.5 mm; 1 x no scans'
+    """
+    found = Counter(_MEASURED.sub(" ", reason) for reason in reasons)
+    return "; ".join(f"{count} x {reason}" for reason, count in found.most_common())
+
+
+def people(n: int) -> str:
+    """Return a number of participants."""
+    return f"{n:,} participant{'s' * (n != 1)}"
+
+
+def linked(text: str) -> Markup:
+    """Return escaped text in which DOIs and web addresses are links, and what stands between backticks is code.
+
+    Examples
+    --------
+    >>> linked("Friston 1996, doi:10.1002/mrm.1910350312")
+    Markup('Friston 1996, <a href="https://doi.org/10.1002/mrm.1910350312">doi:10.1002/mrm.1910350312</a>')
+    """
+    parts: list[Markup] = []
+    end = 0
+    for match in _DOI.finditer(text):
+        target = match[1] or match[2]
+        while target[-1] in ".:" or (target[-1] == ")" and target.count(")") > target.count("(")):
+            target = target[:-1]
+        shown = f"doi:{target}" if match[1] else target.partition("://")[2]
+        address = f"https://doi.org/{target}" if match[1] else target
+        parts += [_coded(text[end : match.start()]), Markup('<a href="{}">{}</a>').format(address, shown)]
+        end = match.start() + match[0].index(target) + len(target)
+    return Markup("").join([*parts, _coded(text[end:])])
+
+
+def cited(source: str) -> Markup:
+    """Return a citation in parentheses, or nothing."""
+    return Markup(" ({})").format(linked(source.strip().rstrip("."))) if source.strip() else Markup("")
+
+
+def _arms(summary: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the two arms that a contrast compares, or None."""
+    found = re.fullmatch(r"\s*[\w.]+\[([^]]+)\]\s*-\s*[\w.]+\[([^]]+)\]\s*", summary["contrast"])
+    return (found[1], found[2]) if found else None
+
+
+def _coded(text: str) -> Markup:
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    coded = (Markup("<code>{}</code>").format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces))
+    return Markup("").join(coded)
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def _decimals(values: Iterable[float | None], digits: int) -> int:
+    """Return the decimals that show the digits of the largest value."""
+    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
+    return max(0, digits - 1 - math.floor(math.log10(largest))) if largest else digits - 1
+
+
+def _fixed(value: float, places: int) -> str:
+    text = f"{value:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)

@@ -1,0 +1,528 @@
+"""The report: one page that loads nothing, says what was found with its uncertainty, and hides nothing."""
+
+from __future__ import annotations
+
+import base64
+import doctest
+import html
+import json
+import re
+import shutil
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from connect import methods, sections, wording
+from connect.cli import main
+from connect.compare import compare
+from connect.errors import UserError
+from connect.report import primary, report
+from connect.settings.cohort import Session
+from connect.settings.strategy import Scrub, Strategy
+from connect.tables import read_record, write_array, write_record, write_table
+
+VOID = {"meta", "link", "img", "br", "hr", "input", "line", "circle"}
+PARCELS = ("Amy", "Hip", "Ins", "Pfc", "Par", "Acc")
+UNSEEN = "mean FD 0.9 mm is above 0.5 mm"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"><title>{}</title><rect width="4" height="3"/></svg>'
+
+MODELS: dict[str, dict[str, Any]] = {
+    "by-arm": {
+        "question": "Does training <do> more & better?",
+        "formula": "~ group",
+        "contrast": "group[training] - group[waiting]",
+        "motion_covariate": False,
+        "permutations": 5000,
+    },
+    "slope": {
+        "question": "Does change go with age?",
+        "formula": "~ age",
+        "contrast": "age",
+        "permutations": 199,
+        "seed": 7,
+    },
+    "waiting": {
+        "question": "Does it change while waiting?",
+        "formula": "~ 1",
+        "contrast": "mean",
+        "where": {"group": ["waiting"]},
+        "motion_covariate": False,
+    },
+}
+CHOICES: dict[str, dict[str, Any]] = {
+    "cohorts/small": {
+        "title": "Small & simulated",
+        "derivatives": "../..",
+        "participants": "../../participants.tsv",
+        "sessions": {"pre": {"phase": "pre", "weeks": 0}, "post": {"phase": "post", "weeks": 8}},
+        "source": "Nobody 2020, doi:10.1000/xyz(1), see https://example.org/data.",
+    },
+    "atlases/six": {"title": "Six", "kind": "spheres", "parcels": "six.tsv", "spaces": ["MNI152NLin6Asym"]},
+    "domains/six": {"emotion": {"networks": ["Salience"]}, "cognition": {"networks": ["Control"]}},
+    "strategies/clean": {"title": "Clean", "motion": "full", "scrub": {"fd": 0.5}},
+    "measures/correlation": {"title": "Correlation", "kind": "correlation"},
+    "figures/lines": {"title": "Lines", "kind": "slopegraph", "caption": "A line is a participant."},
+    "figures/dots": {"title": "Dots", "kind": "motion", "caption": "A dot is a scan."},
+    **{f"models/{name}": model for name, model in MODELS.items()},
+}
+
+
+class Page(HTMLParser):
+    """A page as a list of elements with their text; complains about tags that are not nested."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[tuple[str, list[str]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append((tag, []))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        opened, parts = self.open.pop()
+        assert opened == tag
+        self.texts.setdefault(tag, []).append(" ".join("".join(parts).split()))
+
+    def handle_data(self, data: str) -> None:
+        for _, parts in self.open:
+            parts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return self.texts["body"][0]
+
+
+@dataclass
+class Study:
+    """A folder with all that the stage reads."""
+
+    folder: Path
+    universes: list[str] = field(default_factory=lambda: ["clean"])
+
+    def choice(self, name: str) -> Path:
+        return self.folder / "config" / f"{name}.yaml"
+
+    def results(self, name: str, strategy: str = "clean") -> list[Path]:
+        return [self.folder / "compare" / strategy / model / name for model in MODELS]
+
+    def inputs(self) -> dict[str, Any]:
+        figures = [self.folder / "draw" / model / f"{name}.svg" for model in MODELS for name in ("lines", "dots")]
+        return {
+            "cohort": self.choice("cohorts/small"),
+            "atlas": self.choice("atlases/six"),
+            "domains": self.choice("domains/six"),
+            "strategy": self.choice("strategies/clean"),
+            "measure": self.choice("measures/correlation"),
+            "models": [self.choice(f"models/{name}") for name in MODELS],
+            "scans": self.folder / "kept.tsv",
+            "lost": self.folder / "lost.tsv",
+            "domain_tests": self.results("domains.tsv"),
+            "network_tests": self.results("networks.tsv"),
+            "edge_tests": self.results("edges.tsv"),
+            "people": self.results("participants.tsv"),
+            "summaries": [path for name in self.universes for path in self.results("summary.json", name)],
+            "recipes": [self.choice("figures/lines"), self.choice("figures/dots")],
+            "figures": figures,
+        }
+
+    def report(self, **changed: Any) -> tuple[Path, str]:
+        page, answer = self.folder / "report.html", self.folder / "answer.txt"
+        report(**{**self.inputs(), "page": page, "answer": answer, **changed})
+        return page, answer.read_text(encoding="utf-8")
+
+    def summary(self, model: str) -> dict[str, Any]:
+        return read_record(self.folder / "compare" / "clean" / model / "summary.json")
+
+
+def _study(folder: Path) -> Study:
+    study = Study(folder, ["clean", "other"])
+    for name, values in CHOICES.items():
+        study.choice(name).parent.mkdir(parents=True, exist_ok=True)
+        study.choice(name).write_text(yaml.safe_dump(values), encoding="utf-8")
+    networks = ["Salience"] * 3 + ["Control"] * 3
+    parcels = pd.DataFrame({"index": range(1, 7), "name": PARCELS, "network": networks, "region": "cortex"})
+    write_table(study.choice("atlases/six").with_suffix(".tsv"), parcels)
+    _scans(study)
+    for model in MODELS:
+        out = folder / "compare" / "clean" / model
+        common = {name: study.inputs()[name] for name in ("strategy", "measure", "atlas", "domains", "cohort")}
+        tables = {"domain_tests": "domains", "network_tests": "networks", "edge_tests": "edges"}
+        tables |= {"values": "values", "people": "participants"}
+        compare(
+            connectomes=folder / "connectomes.npy",
+            scans=folder / "scans.tsv",
+            kept=folder / "kept.tsv",
+            participants=folder / "participants.tsv",
+            model=study.choice(f"models/{model}"),
+            **common,
+            **{name: out / f"{file}.tsv" for name, file in tables.items()},
+            summary=out / "summary.json",
+        )
+        record = read_record(out / "summary.json")
+        other = {**record["primary"], "estimate": -0.111, "ci_low": -0.222, "ci_high": 0.333, "p": 0.5}
+        moved = {**record, "strategy": "other", "primary": other, "gate": "closed"}
+        write_record(folder / "compare" / "other" / model / "summary.json", moved)
+        for figure in ("lines", "dots"):
+            path = folder / "draw" / model / f"{figure}.svg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(SVG.format(f"{model} {figure}"), encoding="utf-8")
+    return study
+
+
+def _scans(study: Study) -> None:
+    """Write scans of six people who train and four who wait; one moved too much, one never came back."""
+    rng = np.random.default_rng(3)
+    ages = (30, 28, 22, 35, 27, 24, 29, 26, 33, 23)
+    people = [(f"sub-{n:02d}", "training" if n < 7 else "waiting", age) for n, age in enumerate(ages, start=1)]
+    people[0] = ("sub-<b>01", *people[0][1:])
+    rows, connectomes = [], []
+    for person, group, _ in people:
+        for session in ("pre", "post"):
+            moved, gone = (person, session) == ("sub-02", "post"), (person, session) == ("sub-07", "post")
+            if gone:
+                continue
+            names = {"participant_id": person, "session_id": f"ses-{session}", "run": None}
+            volumes = {"start": 0, "stop": 0, "n_volumes": 200, "n_kept": 190, "minutes": 6.33, "tdof": 41.5}
+            motion = {"n_confounds": 24, "mean_fd": 0.9 if moved else rng.uniform(0.1, 0.3), "max_fd": 2.0}
+            verdict = {"unusable": None, "kept": "no" if moved else "yes", "reason": UNSEEN if moved else None}
+            rows.append({**names, "scan": f"{person}_ses-{session}", **volumes, **motion, **verdict})
+            if not moved:
+                gain = 0.3 * (group == "training") * (session == "post")
+                connectomes.append(0.2 + gain + 0.05 * rng.standard_normal(15))
+                if (person, session) == ("sub-03", "pre"):
+                    connectomes[-1][[4, 8, 11, 13, 14]] = np.nan
+    kept = pd.DataFrame(rows)
+    write_table(study.folder / "kept.tsv", kept)
+    write_table(study.folder / "scans.tsv", kept[kept["kept"] == "yes"].drop(columns=["kept", "reason", "unusable"]))
+    write_array(study.folder / "connectomes.npy", np.array(connectomes))
+    write_table(
+        study.folder / "lost.tsv", pd.DataFrame([{"scan": "sub-03_ses-pre", "parcel": "Acc", "coverage": 0.25}])
+    )
+    table = pd.DataFrame(people, columns=["participant_id", "group", "age"])
+    write_table(study.folder / "participants.tsv", table)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return _study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def written(study: Study) -> tuple[Path, str]:
+    return study.report()
+
+
+@pytest.fixture(scope="module")
+def page(written: tuple[Path, str]) -> Page:
+    return Page(written[0])
+
+
+def _section(path: Path, name: str) -> str:
+    """Return the text of a section."""
+    source = re.search(rf'<section id="{name}".*?</section>', path.read_text(encoding="utf-8"), re.DOTALL)
+    assert source
+    spaced = re.sub(r"</(t[dh]|h\d|p|dt|dd)>", " ", source[0])
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
+
+
+def test_the_page_loads_nothing(written: tuple[Path, str], page: Page) -> None:
+    assert not {name for name, _ in page.elements} & {"script", "link", "iframe", "object", "embed", "form"}
+    for tag, attributes in page.elements:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "srcset", "data", "poster"):
+                links = ("#",) if tag == "a" else ()
+                allowed = (*links, "https://") if tag == "a" else ("data:image/svg+xml;base64,",)
+                assert str(value).startswith(allowed)
+    source = re.sub(r'<a href="[^"]*">', "", written[0].read_text(encoding="utf-8"))
+    assert "http" not in source
+    assert not re.search(r"url\(|@import", source)
+
+
+def test_the_page_is_well_formed_and_accessible(page: Page) -> None:
+    assert page.all("html") == [{"lang": "en"}]
+    ids = [str(attributes["id"]) for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = [str(link["href"]) for link in page.all("a")]
+    assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
+    assert targets[0] == "#answer"
+    levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(cell.get("scope") in ("row", "col") for cell in page.all("th"))
+    assert all(drawn.get("aria-hidden") == "true" for drawn in page.all("svg"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(root: Path, scheme: str) -> None:
+    css = (root / "src" / "connect" / "templates" / "report.css").read_text()
+    light, dark = (dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in css.split("@media")[:2])
+    colours = {"light": light, "dark": dark}[scheme]
+    for name in ("text", "muted", "link", "open", "closed"):
+        for behind in ("page", "panel"):
+            high, low = sorted((_luminance(colours[name]), _luminance(colours[behind])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_every_figure_is_embedded_with_a_text(study: Study, page: Page) -> None:
+    images = page.all("img")
+    shown = [base64.b64decode(str(image["src"]).partition(",")[2]) for image in images]
+    assert shown == [path.read_bytes() for path in study.inputs()["figures"]]
+    assert [image["alt"] for image in images][:2] == ["Lines. Model by-arm.", "Dots. Model by-arm."]
+    assert page.texts["figcaption"][0].startswith("Lines. A line is a participant.")
+
+
+def test_names_are_escaped(written: tuple[Path, str], page: Page) -> None:
+    source = written[0].read_text(encoding="utf-8")
+    assert "sub-<b>01" not in source
+    assert "<do>" not in source
+    assert "sub-<b>01" in page.text
+    assert "Does training <do> more & better?" in page.text
+
+
+def test_the_answer_has_the_numbers_of_the_summary(study: Study, written: tuple[Path, str]) -> None:
+    summary, (effect, analysed, left_out) = study.summary("by-arm"), written[1].splitlines()
+    found = {name: f"{value:.3g}" for name, value in summary["primary"].items() if value is not None}
+    assert f"{found['estimate']} [{found['ci_low']}, {found['ci_high']}] Fisher z (95 % CI)" in effect
+    assert f"p = {summary['primary']['p']:.4f} (exact, 1 of {summary['arrangements']} permutations)" in effect
+    assert effect.startswith("Does training <do> more & better? Difference in change, training minus waiting: ")
+    assert effect.endswith("the gate is open.")
+    assert analysed == "Analysed: 8 participants (training 5, waiting 3)."
+    assert left_out == (
+        "Left out: 1 of 19 scans (1 x mean FD is above 0.5 mm); "
+        "2 participants (1 x ses-post excluded: mean FD is above 0.5 mm; 1 x ses-post is missing)."
+    )
+    assert all(number in _section(written[0], "answer") for number in (found["estimate"], "8 training 5, waiting 3"))
+
+
+def test_the_page_leads_with_the_answer(written: tuple[Path, str], page: Page) -> None:
+    assert page.texts["h2"][:2] == ["The answer", "by-arm Does training <do> more & better?"]
+    answer = _section(written[0], "answer")
+    assert "The primary test passes" in answer
+    assert "Does it change while waiting?" in answer
+    assert "in 1 and the gate is open in 1" in answer
+
+
+def test_a_closed_gate_makes_the_finer_levels_exploratory(written: tuple[Path, str]) -> None:
+    assert "exploratory" not in _section(written[0], "model-by-arm")
+    closed = _section(written[0], "model-slope")
+    assert "The primary test does not pass" in closed
+    assert "Network pairs exploratory" in closed
+    assert "Edges exploratory" in closed
+    assert "read this as a description, not as a test" in closed
+    assert "no p below 0.2500 is possible" in _section(written[0], "model-waiting")
+
+
+def test_units_follow_the_question_and_the_quantity(written: tuple[Path, str]) -> None:
+    slope = _section(written[0], "model-slope")
+    assert "Slope of the change on age" in slope
+    assert "Fisher z per unit of age" in slope
+    assert "ratio per unit of age" in slope
+    assert re.search(r"segregation .*\] ratio ", _section(written[0], "model-by-arm"))
+
+
+def test_every_universe_is_listed(written: tuple[Path, str]) -> None:
+    robustness = _section(written[0], "robustness")
+    assert robustness.count("six / clean / correlation (primary)") == len(MODELS)
+    assert robustness.count("−0.111 [−0.222, 0.333]") == len(MODELS)
+
+
+def test_everything_left_out_is_listed_with_its_reason(written: tuple[Path, str]) -> None:
+    text = _section(written[0], "left-out")
+    assert f"sub-02 ses-post sub-02_ses-post {UNSEEN}" in text
+    assert "by-arm: 2 not analysed, 8 analysed." in text
+    assert "ses-post is missing sub-07" in text
+    assert "waiting: the question is not about 6 participants" in text
+    assert "group is training" in text
+    assert "Acc 1 0.25 sub-03 ses-pre" in text
+    assert "by-arm edge 5 15 missing or undefined in an analysed session" in text
+    assert "waiting edge" not in text
+
+
+def test_quality_has_every_scan(study: Study, page: Page, written: tuple[Path, str]) -> None:
+    scans = pd.read_csv(study.folder / "kept.tsv", sep="\t")
+    table = written[0].read_text(encoding="utf-8").split('aria-label="Quality by scan"')[1].split("</table>")[0]
+    assert table.count("<tr") == len(scans) + 1
+    assert "ses-post 8 of 9" in _section(written[0], "quality")
+
+
+def test_methods_say_what_was_done(study: Study, written: tuple[Path, str]) -> None:
+    text = _section(written[0], "methods")
+    assert "volumes with FD above 0.5 mm, and then segments of fewer than 5 kept volumes, were censored" in text
+    assert "head motion parameters with first derivatives and the squares of both (24)" in text
+    assert "band-pass 0.008 to 0.1 Hz" in text
+    assert "pre is before the intervention (week 0)" in text
+    assert "199 random arrangements (seed 7) and the observed one" in text
+    assert "all 56 arrangements were enumerated, so that p-values are exact" in text
+    assert "change ~ age with the change in mean FD (mm) as covariate" in text
+    assert "change ~ group without a covariate for motion" in text
+    assert "Participants: group waiting (n = 3 analysed)" in text
+    assert "18 of 19 scans were kept" in text
+    assert "nilearn 0." in text
+    assert "Lindquist et al. 2019. Hum Brain Mapp" in text
+    assert "Ledoit" not in text
+
+
+def test_citations_are_links(page: Page) -> None:
+    links = [link["href"] for link in page.all("a")]
+    assert "https://doi.org/10.1000/xyz(1)" in links
+    assert "https://example.org/data" in links
+
+
+def test_the_choices_are_named_with_their_digest(written: tuple[Path, str]) -> None:
+    text = _section(written[0], "reproduce")
+    assert "snakemake" in text
+    assert re.search(r"strategy clean [0-9a-f]{16} ", text)
+    assert "strategies clean, other" in text
+
+
+def test_no_p_value_is_zero(page: Page) -> None:
+    assert not re.search(r"p(_FWE)? = 0(\.0+)?\b(?!\.)", page.text)
+    assert "0.0000 " not in page.text
+
+
+def test_the_same_inputs_give_the_same_bytes(study: Study, written: tuple[Path, str], tmp_path: Path) -> None:
+    other = study.report(page=tmp_path / "again.html", answer=study.folder / "again.txt")
+    assert other[0].read_bytes() == written[0].read_bytes()
+    assert (study.folder / "again.txt").read_text() == written[1]
+
+
+def test_the_page_does_not_depend_on_where_the_study_is(
+    study: Study, written: tuple[Path, str], tmp_path: Path
+) -> None:
+    shutil.copytree(study.folder, tmp_path / "moved")
+    page, _ = Study(tmp_path / "moved", study.universes).report()
+    assert page.read_bytes() == written[0].read_bytes()
+    assert str(study.folder) not in page.read_text(encoding="utf-8")
+
+
+def test_a_missing_figure_is_the_users_mistake(study: Study, tmp_path: Path) -> None:
+    figures = study.inputs()["figures"]
+    with pytest.raises(UserError, match="figure `dots` as SVG"):
+        study.report(figures=figures[:-1], page=tmp_path / "p.html")
+    with pytest.raises(UserError, match="no such file"):
+        study.report(figures=[*figures[:-1], tmp_path / "waiting" / "dots.svg"], page=tmp_path / "p.html")
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_a_model_without_results_is_the_users_mistake(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a folder of the name `waiting`"):
+        study.report(edge_tests=study.results("edges.tsv")[:2], page=tmp_path / "p.html")
+    with pytest.raises(UserError, match="run compare for it"):
+        primary([study.summary("slope")], {"atlas": "six", "model": "by-arm"})
+
+
+def test_the_command_line_takes_lists(study: Study, tmp_path: Path) -> None:
+    flags: list[str] = []
+    for name, value in {**study.inputs(), "page": tmp_path / "p.html", "answer": tmp_path / "a.txt"}.items():
+        flags += [f"--{name.replace('_', '-')}", *(map(str, value) if isinstance(value, list) else [str(value)])]
+    assert main(["report", *flags]) == 0
+    assert (tmp_path / "p.html").stat().st_size > 10_000
+
+
+def test_a_cohort_without_losses_says_so(study: Study, tmp_path: Path) -> None:
+    shutil.copytree(study.folder, tmp_path / "whole")
+    whole = Study(tmp_path / "whole", study.universes)
+    kept = pd.read_csv(whole.folder / "kept.tsv", sep="\t", na_values=["n/a"])
+    write_table(whole.folder / "kept.tsv", kept[kept["kept"] == "yes"])
+    (whole.folder / "lost.tsv").write_text("scan\tparcel\tcoverage\n")
+    text = _section(whole.report()[0], "left-out")
+    assert "All 18 scans were kept." in text
+    assert "No parcel is missing in a kept scan." in text
+
+
+def test_an_untestable_primary_quantity_is_said_to_be_one(study: Study, tmp_path: Path) -> None:
+    shutil.copytree(study.folder, tmp_path / "void")
+    void = Study(tmp_path / "void", ["clean"])
+    path = void.results("summary.json")[0]
+    record = json.loads(path.read_text())
+    write_record(path, {**record, "gate": "closed", "primary": dict.fromkeys(record["primary"])})
+    page, answer = void.report()
+    assert "could not be tested" in _section(page, "answer")
+    assert "training minus waiting: n/a Fisher z" in answer
+
+
+def test_the_strongest_rows_come_first_and_all_that_survive_are_kept() -> None:
+    t = np.linspace(0.1, 9, 300) * np.where(np.arange(300) % 2, 1, -1)
+    p = np.linspace(1, 0.001, 300)
+    table = pd.DataFrame({"t": t, "p": p, "p_fwe": np.minimum(1, p * 20), "reason": None})
+    shown = sections.strongest(table, 0.05)
+    assert [row["p"] for row in shown] == sorted(p)[: sections.LEAST]
+    many = sections.strongest(table.assign(p_fwe=p / 100), 0.05)
+    assert len(many) == sections.MOST
+    some = sections.strongest(table.assign(p_fwe=np.where(p < 0.1, 0.01, 1.0)), 0.05)
+    assert len(some) == int((p < 0.1).sum())
+    tied = sections.strongest(table.assign(p=0.5, p_fwe=1.0), 0.05)
+    assert abs(tied[0]["t"]) == 9
+    crossed = sections.strongest(table.assign(p=p[::-1], p_fwe=1.0), 0.05)
+    assert [row["p"] for row in crossed] == sorted(p)[: sections.LEAST]
+
+
+PHRASES = [
+    (
+        Strategy("raw", detrend=False, high_pass=None, low_pass=None, standardize=False),
+        "no confounds were regressed out; series kept their scale",
+    ),
+    (
+        Strategy("acc", motion="derivatives", compcor="anat_combined", cosines=True, high_pass=None),
+        "(low-pass 0.1 Hz; Lindquist et al. 2019); regressed out together were head motion parameters with first "
+        "derivatives (12), the first 5 components of anatomical CompCor (combined white matter and CSF mask), "
+        "fMRIPrep's slow cosines (128 s)",
+    ),
+    (
+        Strategy("s", scrub=Scrub(0.3, std_dvars=1.5, min_segment=0), high_pass=None, low_pass=None),
+        "volumes with FD above 0.3 mm or standardised DVARS above 1.5 were censored; a linear trend was removed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("strategy", "phrase"), PHRASES)
+def test_cleaning_is_told_as_it_was_done(strategy: Strategy, phrase: str) -> None:
+    assert phrase in methods.cleaning(strategy)
+
+
+def test_a_session_is_told_by_its_phase_time_and_condition() -> None:
+    assert methods.meaning(Session("post", "drug", 4.0)) == "after the intervention (week 4), condition drug"
+
+
+def test_claims_follow_sign_and_contrast() -> None:
+    mean = {"contrast": "mean", "condition": ""}
+    assert wording.claim(mean, -1) == "connectivity fell"
+    assert wording.claim({**mean, "condition": "drug - placebo"}, 1) == (
+        "connectivity rose more, or fell less, under drug than under placebo"
+    )
+    arms = {"contrast": "group[a] - group[b]", "condition": ""}
+    assert wording.claim(arms, -1) == "connectivity fell more, or rose less, in a than in b"
+    assert wording.effect({**mean, "condition": "drug - placebo"}) == "Mean change, drug minus placebo"
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(wording).failed == 0

@@ -1,0 +1,112 @@
+"""Draw a figure of a model: SVG, PDF and PNG, byte for byte the same from the same inputs.
+
+What can be drawn is registered in :mod:`connect.figures`; this module imports every module that registers a figure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib import style
+from matplotlib.figure import Figure
+
+from connect.changes import conditions_of
+from connect.config import read
+from connect.figures import STYLE, Inputs, glass_brain, matrix, motion, registered, slopegraph  # noqa: F401
+from connect.parcels import domain_of
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Cohort
+from connect.settings.domains import Domains
+from connect.settings.figure import Figure as Recipe
+from connect.settings.measure import Measure
+from connect.settings.model import Model
+from connect.tables import read_array, read_record, read_table, written
+
+DPI = 300
+
+
+def draw(  # noqa: PLR0913 - one parameter for each file
+    figure: Path,
+    atlas: Path,
+    domains: Path,
+    cohort: Path,
+    measure: Path,
+    model: Path,
+    kept: Path,
+    connectomes: Path,
+    scans: Path,
+    domain_tests: Path,
+    edge_tests: Path,
+    values: Path,
+    people: Path,
+    summary: Path,
+    svg: Path,
+    pdf: Path,
+    png: Path,
+) -> None:
+    """Draw a figure of a model.
+
+    Parameters
+    ----------
+    figure
+        Recipe of the figure (YAML).
+    atlas
+        Atlas (YAML).
+    domains
+        Domains of the atlas (YAML).
+    cohort
+        Cohort (YAML).
+    measure
+        Measure (YAML).
+    model
+        Model (YAML).
+    kept
+        Table of the screen stage.
+    connectomes
+        Connectomes of the kept scans (.npy).
+    scans
+        Table that names the rows of the connectomes.
+    domain_tests
+        Results of the domain-level quantities.
+    edge_tests
+        Results of the edges.
+    values
+        Domain-level quantities of every participant and session.
+    people
+        Every participant, analysed or not and why.
+    summary
+        What the model asked and found.
+    svg
+        Output: the figure as SVG.
+    pdf
+        Output: the figure as PDF.
+    png
+        Output: the figure as PNG with 300 dots per inch.
+    """
+    recipe, plan, question = read(Recipe, figure), read(Cohort, cohort), read(Model, model)
+    settings = read(Atlas, atlas)
+    parcels = read_table(settings.parcels, ["name", "network", "region"])
+    inputs = Inputs(
+        atlas=settings, cohort=plan, measure=read(Measure, measure), model=question,
+        conditions=conditions_of(question.condition, plan, model),
+        parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
+        kept=read_table(kept), scans=read_table(scans), connectomes=read_array(connectomes),
+        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
+        people=read_table(people), summary=read_record(summary),
+    )  # fmt: skip
+    with style.context(["default", dict(STYLE)]):
+        _save(registered(recipe.kind)(inputs, recipe), recipe.title, svg, pdf, png)
+
+
+def _save(made: Figure, title: str, svg: Path, pdf: Path, png: Path) -> None:
+    """Write a figure, laid out once for the three formats, without dates and versions, which would differ."""
+    fixed = {
+        svg: {"Title": title, "Creator": "connect", "Date": None},
+        pdf: {"Title": title, "Creator": "connect", "Producer": "connect", "CreationDate": None},
+        png: {"Title": title, "Software": "connect"},
+    }
+    made.draw_without_rendering()
+    made.set_layout_engine("none")
+    for path, metadata in fixed.items():
+        with written(path) as aside:
+            made.savefig(aside, dpi=DPI, metadata=metadata)

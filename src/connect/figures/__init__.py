@@ -1,0 +1,225 @@
+"""Figures: a registry, what every figure is given, and the style that all share.
+
+A figure is a function registered by name; ``config/figures/<name>.yaml`` names it as its ``kind``. It takes
+:class:`Inputs` and the recipe and gives a matplotlib figure, without touching a file. Colours of groups are those of
+Okabe and Ito (2008), which readers with any colour vision can tell apart.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+
+from connect.config import suggest
+from connect.design import MOTION
+from connect.errors import UserError
+from connect.people import word
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Cohort
+from connect.settings.figure import Figure as Recipe
+from connect.settings.measure import Measure
+from connect.settings.model import Model
+
+ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+ONE_GROUP = "#4D4D4D"
+"""Colour of a model without arms: neutral, so that no arm's colour stands for something else."""
+
+DOMAIN_COLOURS = {"emotion": "#E69F00", "cognition": "#009E73"}
+BLOCK_COLOUR = "#000000"
+"""Colour of the emotion x cognition block."""
+
+NO_VALUE = "#B3B3B3"
+FIRM = "\N{NO-BREAK SPACE}"
+PHASES = ("pre", "post")
+
+STYLE: Mapping[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 6.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "connect",
+    "pdf.fonttype": 42,
+}
+"""On top of matplotlib's defaults; type 42 fonts are what journals take."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a figure can show.
+
+    Parameters
+    ----------
+    atlas, cohort, measure, model
+        Choices of the universe and the question.
+    conditions
+        Conditions of the cohort that the model uses; one empty name without conditions.
+    parcels
+        Parcels table, one row per parcel.
+    domain
+        Domain of each parcel ``(n_parcels,)``: `emotion`, `cognition` or empty.
+    kept
+        Every scan, kept or not and why, with mean FD (mm).
+    scans
+        One row per row of ``connectomes``.
+    connectomes
+        Upper triangles ``(n_scans, n_edges)`` in units of the measure.
+    domain_tests, edge_tests, session_values, people, summary
+        What the compare stage found.
+    """
+
+    atlas: Atlas
+    cohort: Cohort
+    measure: Measure
+    model: Model
+    conditions: tuple[str, ...]
+    parcels: pd.DataFrame
+    domain: np.ndarray
+    kept: pd.DataFrame
+    scans: pd.DataFrame
+    connectomes: np.ndarray
+    domain_tests: pd.DataFrame
+    edge_tests: pd.DataFrame
+    session_values: pd.DataFrame
+    people: pd.DataFrame
+    summary: Mapping[str, Any]
+
+    @property
+    def analysed(self) -> pd.DataFrame:
+        """One row per analysed participant, with their ``arm`` (empty in a model without arms)."""
+        return with_arms(self.people[self.people["analysed"] == "yes"], self.summary["arm_column"])
+
+
+Draw = Callable[[Inputs, Recipe], Figure]
+FIGURES: dict[str, Draw] = {}
+
+
+def figure(name: str) -> Callable[[Draw], Draw]:
+    """Register a figure under a name."""
+
+    def register(function: Draw) -> Draw:
+        FIGURES[name] = function
+        return function
+
+    return register
+
+
+def registered(name: str) -> Draw:
+    """Return the figure of that name; a UserError names the nearest one."""
+    if name not in FIGURES:
+        must = f"one of: {', '.join(FIGURES)}"
+        raise UserError("key kind of the figure", must, name, f"choose a registered figure{suggest(name, FIGURES)}")
+    return FIGURES[name]
+
+
+def canvas(
+    recipe: Recipe, rows: int = 1, layout: Literal["constrained", "compressed"] | None = "constrained"
+) -> Figure:
+    """Return an empty figure of the recipe's width, and of its height for each row of panels."""
+    return Figure(figsize=(recipe.width / 25.4, recipe.height * rows / 25.4), layout=layout)
+
+
+def signed_colours(recipe: Recipe) -> Colormap:
+    """Return the recipe's colour map with grey for missing values; a UserError names the nearest one."""
+    if recipe.colour_map not in colormaps:
+        todo = f"choose one, such as `RdBu_r`{suggest(recipe.colour_map, colormaps)}"
+        raise UserError("key colour_map of the figure", "a colour map of matplotlib", recipe.colour_map, todo)
+    return colormaps[recipe.colour_map].with_extremes(bad=NO_VALUE)
+
+
+def wrapped(text: str, width: float) -> str:
+    """Break a text into lines that fit a width (mm) at the size of labels."""
+    millimetres_per_letter = 1.4
+    return textwrap.fill(text, max(8, int(width / millimetres_per_letter)))
+
+
+def with_arms(people: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table of participants with their ``arm`` as text: empty without a column, missing where unknown."""
+    return people.assign(arm=people[column].map(word) if column else "")
+
+
+def arm_colours(inputs: Inputs) -> dict[str, str]:
+    """Return the colour of each arm of the participants table, the same in every figure of a model."""
+    column = inputs.summary["arm_column"]
+    names = sorted(with_arms(inputs.people, column)["arm"].dropna().unique()) if column else []
+    return {"": ONE_GROUP} | {name: ARM_COLOURS[n % len(ARM_COLOURS)] for n, name in enumerate(names)}
+
+
+def group_label(arm: str, model: Model) -> str:
+    """Return the name of an arm, or of the participants that a model without arms is about."""
+    chosen = "; ".join(" or ".join(values) for values in model.where.values())
+    return arm or chosen or "all participants"
+
+
+def effect_label(summary: Mapping[str, Any]) -> str:
+    """Return in words what the estimates of a model are."""
+    contrast, arms = str(summary["contrast"]), summary["arm_column"]
+    if contrast == "mean":
+        text = "mean change"
+    elif arms:
+        text = "change, " + contrast.replace(f"{arms}[", "").replace("]", "").replace(" - ", " − ")
+    else:
+        text = f"change per unit of {contrast}"
+    return with_condition(text[0].upper() + text[1:], summary)
+
+
+def with_condition(text: str, summary: Mapping[str, Any]) -> str:
+    """Return a text with the condition of the model, or the difference of two, after it."""
+    return ", ".join(filter(None, (text, summary["condition"].replace(" - ", " − "))))
+
+
+def effect_axis(inputs: Inputs, length: float) -> str:
+    """Return the label of an axis of estimates, with its unit, in lines that fit a length (mm)."""
+    return wrapped(f"{effect_label(inputs.summary)} ({inputs.measure.unit})", length)
+
+
+def covariates(summary: Mapping[str, Any]) -> str:
+    """Return in words what the estimates of a model are adjusted for, or nothing."""
+    own = ("Intercept", summary["contrast"])
+    arms = (f"{summary['arm_column']}[", f"C({summary['arm_column']})[")
+    names = [name for name in summary["columns"] if name not in own and not name.startswith(arms)]
+    words = ["change in mean FD" if name == MOTION else name for name in names]
+    return f"adjusted for {' and '.join(words)}" if words else ""
+
+
+def number(value: float | None, form: str) -> str:
+    """Return a number as text, with a true minus sign; ``n/a`` when it is missing."""
+    return "n/a" if value is None or np.isnan(value) else format(value, form).replace("-", "−")
+
+
+def form_of(values: Iterable[float | None]) -> str:
+    """Return the number format that gives the largest of some values three significant digits, and all the same."""
+    largest = max((abs(value) for value in values if value), default=1.0)
+    return f".{max(0, 2 - int(np.floor(np.log10(largest))))}f"
+
+
+def survivors(inputs: Inputs) -> np.ndarray:
+    """Return which edges ``(n_edges,)`` survive the correction for all edges."""
+    found: np.ndarray = (inputs.edge_tests["p_fwe"] <= inputs.model.alpha).to_numpy()
+    return found
+
+
+def correction(inputs: Inputs) -> str:
+    """Return in words how edges are corrected, and whether the gate is open."""
+    text = f"p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected for all edges by the largest |t|"
+    return text + ("" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass")

@@ -1,0 +1,114 @@
+"""The edges of the emotion x cognition block that changed most, in a glass brain."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from connect.errors import UserError
+from connect.figures import (
+    DOMAIN_COLOURS,
+    Inputs,
+    canvas,
+    correction,
+    effect_label,
+    figure,
+    signed_colours,
+    survivors,
+    wrapped,
+)
+from connect.parcels import PRIMARY, QUANTITIES, domain_edges
+from connect.settings.figure import Figure as Recipe
+
+AXES = ("x", "y", "z")
+LINE = 3.2
+"""Height of a line of text, mm."""
+
+
+@figure("glass_brain")
+def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
+    """Draw the edges with the largest |t| in four views, coloured by their estimate."""
+    chosen = strongest(inputs, recipe.edges)
+    limit = float(inputs.edge_tests["estimate"].iloc[chosen].abs().max()) if chosen.size else 1.0
+    made = canvas(recipe, layout=None)
+    text = wrapped(in_words(inputs, chosen), recipe.width)
+    below = LINE * (1 + text.count("\n")) / recipe.height
+    foot = below + 2 * LINE / recipe.height
+    _brains(made.add_axes((0, foot, 0.88, 0.98 - foot)), inputs, recipe, chosen, limit)
+    scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
+    bar = made.add_axes((0.9, foot + 0.08, 0.012, 0.84 - foot))
+    made.colorbar(scale, cax=bar, label=f"Estimate ({inputs.measure.unit})")
+    made.legend(handles=_nodes(), loc="lower center", bbox_to_anchor=(0.44, below + 1 / recipe.height), ncols=2)
+    made.text(0.5, 1 / recipe.height, text, ha="center", va="bottom")
+    return made
+
+
+def coordinates(inputs: Inputs) -> np.ndarray:
+    """Return the centre of each parcel ``(n_parcels, 3)`` in mm.
+
+    Raises
+    ------
+    UserError
+        If the parcels table has none.
+    """
+    missing = [name for name in AXES if name not in inputs.parcels or inputs.parcels[name].isna().any()]
+    if missing:
+        todo = "add the centres of the parcels, or take this figure out of the plan"
+        must = "columns x, y and z (mm) with a value for every parcel"
+        raise UserError(inputs.atlas.parcels, must, f"none or gaps in {', '.join(missing)}", todo)
+    return inputs.parcels[list(AXES)].to_numpy(dtype=float)
+
+
+def strongest(inputs: Inputs, count: int) -> np.ndarray:
+    """Return the edges of the emotion x cognition block with the largest |t|, at most ``count``, strongest first."""
+    inside = _tested(inputs)
+    t = np.abs(inputs.edge_tests["t"].to_numpy()[inside])
+    ranked: np.ndarray = inside[np.argsort(-t, kind="stable")][:count]
+    return ranked
+
+
+def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
+    """Return what is shown and how much of it survives the correction."""
+    block = f"{QUANTITIES[PRIMARY]} block"
+    if not chosen.size:
+        return f"No edge of the {block} could be tested."
+    survive = int(survivors(inputs)[chosen].sum())
+    return (
+        f"{effect_label(inputs.summary)}: the {chosen.size} of {_tested(inputs).size} tested edges of the {block} with "
+        f"the largest |t|; surviving among them: {survive} ({correction(inputs)}); n = {inputs.summary['n']}."
+    )
+
+
+def _tested(inputs: Inputs) -> np.ndarray:
+    """Return the edges of the emotion x cognition block that could be tested."""
+    return np.flatnonzero(domain_edges(inputs.domain)[PRIMARY] & inputs.edge_tests["t"].notna().to_numpy())
+
+
+def _brains(axes: Axes, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:
+    # Here and not above: it takes seconds, and the other figures do not need it.
+    from nilearn.plotting import plot_connectome
+
+    places = coordinates(inputs)
+    first, second = (side[chosen] for side in np.triu_indices(len(places), 1))
+    shown = np.union1d(first, second)
+    matrix = np.zeros((len(places), len(places)))
+    matrix[first, second] = matrix[second, first] = inputs.edge_tests["estimate"].to_numpy()[chosen]
+    display = plot_connectome(
+        matrix[np.ix_(shown, shown)], places[shown],
+        node_color=[DOMAIN_COLOURS[name] for name in inputs.domain[shown]], node_size=14,
+        node_kwargs={"edgecolors": "black", "linewidths": 0.4, "zorder": 5},
+        edge_cmap=signed_colours(recipe), edge_vmin=-limit, edge_vmax=limit, edge_kwargs={"linewidth": 0.9},
+        display_mode="lyrz", figure=axes.get_figure(root=True), axes=axes, annotate=False, colorbar=False,
+    )  # fmt: skip
+    display.annotate(size=7)
+
+
+def _nodes() -> list[Line2D]:
+    return [
+        Line2D([], [], color=colour, label=name, marker="o", markersize=4, markeredgecolor="black",
+               markeredgewidth=0.4, linestyle="") for name, colour in DOMAIN_COLOURS.items()
+    ]  # fmt: skip

@@ -1,0 +1,414 @@
+"""Figures show what the tables say, and the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+import connect.draw
+from connect.compare import compare
+from connect.digest import modules
+from connect.draw import draw
+from connect.errors import UserError
+from connect.figures import FIGURES, FIRM, Inputs, correction, form_of, number, with_arms
+from connect.figures.glass_brain import strongest
+from connect.figures.matrix import arrange, outlines, phase_means, robust_limit, spread, square
+from connect.figures.motion import scans_of
+from connect.figures.slopegraph import change_of, result_in_words
+from connect.parcels import domain_edges
+from connect.tables import write_array, write_table
+
+NETWORKS = ["Visual", "Salience", "Control", "Reward", "Attention"]
+N_PARCELS = 20
+N_EDGES = N_PARCELS * (N_PARCELS - 1) // 2
+OUTPUTS = ("svg", "pdf", "png")
+Drawn = Callable[..., tuple[Figure, Inputs]]
+
+
+def make(
+    folder: Path,
+    *,
+    n: int = 8,
+    conditions: Sequence[str] = ("",),
+    model: Mapping[str, Any],
+    effect: float = 0.4,
+    missing: Sequence[int] = (),
+    network: Sequence[str] = NETWORKS * 4,
+) -> dict[str, Path]:
+    """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it."""
+    rng = np.random.default_rng(3)
+    folder.mkdir(parents=True, exist_ok=True)
+    centres = rng.uniform((-50, -80, -20), (50, 50, 60), (N_PARCELS, 3))
+    parcels = pd.DataFrame({"name": [f"p{k}" for k in range(N_PARCELS)], "network": network, "region": "cortex"})
+    parcels[["x", "y", "z"]] = centres
+    domain = parcels["network"].map({"Salience": "emotion", "Reward": "emotion", "Control": "cognition"})
+    between = domain_edges(domain.fillna(parcels["network"].map({"Attention": "cognition"})).fillna("").to_numpy())
+    sessions = {f"{name or 'x'}{phase}": (phase, name) for name in conditions for phase in ("pre", "post")}
+    rows, edges = [], []
+    for k in range(n):
+        for label, (phase, name) in sessions.items():
+            own = {"participant_id": f"sub-{k:02d}", "session_id": f"ses-{label}", "run": None}
+            excluded = k == 1 and phase == "post" and n > 3
+            fd = 0.8 if excluded else rng.uniform(0.1, 0.3)
+            kept = {"kept": "no", "reason": "mean FD 0.8 mm is above 0.5 mm"} if excluded else {"kept": "yes"}
+            rows.append({**own, "scan": f"sub-{k:02d}_ses-{label}", "mean_fd": fd, "reason": None, **kept})
+            rise = effect * (phase == "post") * (k % 2 == 0) * (name in ("", "drug"))
+            value = 0.2 + 0.05 * rng.standard_normal(N_EDGES) + rise * between["between"]
+            value[list(missing)] = np.nan
+            edges += [] if excluded else [value]
+    table = pd.DataFrame(rows)
+    kept_rows = table[table["kept"] == "yes"].drop(columns=["kept", "reason"])
+    write_table(folder / "parcels.tsv", parcels)
+    write_table(folder / "kept.tsv", table)
+    write_table(folder / "scans.tsv", kept_rows)
+    write_array(folder / "connectomes.npy", np.array(edges))
+    group = ["training" if k % 2 == 0 else "waiting" for k in range(n)]
+    people = pd.DataFrame(
+        {"participant_id": [f"sub-{k:02d}" for k in range(n)], "group": group, "age": range(20, 20 + n)}
+    )
+    write_table(folder / "people.tsv", people)
+    meaning = {label: {"phase": phase, "condition": name} for label, (phase, name) in sessions.items()}
+    choices = {
+        "atlas": {"title": "a", "kind": "spheres", "parcels": "parcels.tsv", "spaces": ["MNI152NLin6Asym"]},
+        "domains": {
+            "emotion": {"networks": ["Salience", "Reward"]},
+            "cognition": {"networks": ["Control", "Attention"]},
+        },
+        "cohort": {"title": "c", "derivatives": ".", "participants": "people.tsv", "sessions": meaning},
+        "measure": {"title": "m", "kind": "correlation"},
+        "strategy": {"title": "s"},
+        "model": {"question": "q", "permutations": 199, "motion_covariate": False, **model},
+    }
+    for name, choice in choices.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(choice))
+    inputs = {name: folder / f"{name}.yaml" for name in choices}
+    inputs |= {name: folder / f"{name}.tsv" for name in ("kept", "scans")}
+    inputs["connectomes"] = folder / "connectomes.npy"
+    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
+    found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
+    compare(**inputs, **found, participants=folder / "people.tsv", network_tests=folder / "network_tests.tsv")
+    return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"}
+
+
+ARMS = {"formula": "~ group", "contrast": "group[training] - group[waiting]"}
+MEAN = {"formula": "~ 1", "contrast": "mean"}
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make(tmp_path_factory.mktemp("arms"), n=14, model=ARMS, missing=[5])
+
+
+@pytest.fixture(scope="module")
+def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    model = {**MEAN, "condition": "drug - placebo"}
+    return make(tmp_path_factory.mktemp("drug"), conditions=("drug", "placebo"), model=model)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawn:
+    """Return a function that gives the figure of a kind, and its inputs, before it is saved."""
+
+    def run(paths: Mapping[str, Path], kind: str, **keys: Any) -> tuple[Figure, Inputs]:
+        caught: list[Any] = []
+        original = connect.draw.registered
+
+        def spy(name: str) -> Callable[..., Figure]:
+            return lambda inputs, recipe: caught.append(inputs) or original(name)(inputs, recipe)
+
+        monkeypatch.setattr(connect.draw, "registered", spy)
+        monkeypatch.setattr(connect.draw, "_save", lambda made, *rest: caught.append(made))
+        draw(recipe(tmp_path, kind, **keys), **paths, **outputs(tmp_path, kind))
+        return caught[1], caught[0]
+
+    return run
+
+
+def recipe(folder: Path, kind: str, **keys: Any) -> Path:
+    path = folder / f"{kind}.yaml"
+    path.write_text(yaml.safe_dump({"title": f"title of {kind}", "kind": kind, "caption": "c", **keys}))
+    return path
+
+
+def outputs(folder: Path, kind: str) -> dict[str, Path]:
+    return {name: folder / f"{kind}.{name}" for name in OUTPUTS}
+
+
+def joined(axes: Axes) -> list[Any]:
+    """Return the lines that join two points, without means and marks."""
+    return [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"]
+
+
+def boxes(axes: Axes) -> dict[tuple[float, ...], Any]:
+    return {patch.get_bbox().bounds: patch.get_edgecolor() for patch in axes.patches if isinstance(patch, Rectangle)}
+
+
+def texts(made: Figure) -> str:
+    found = [text.get_text() for axes in made.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
+    found += [text.get_text() for text in (*made.texts, *(t for axes in made.axes for t in axes.get_xticklabels()))]
+    return "\n".join(found).replace(FIRM, " ")
+
+
+def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Path], tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from connect.draw import draw\n"
+        "folder, paths = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
+        "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
+        "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
+        "    draw(recipe, **{name: Path(path) for name, path in paths.items()}, **out)\n"
+    )
+    small = {"width": 90, "height": 60}
+    here, there = tmp_path / "here", tmp_path / "there"
+    there.mkdir()
+    here.mkdir()
+    for kind in sorted(FIGURES):
+        draw(recipe(here, kind, **small), **arms, **outputs(here, kind))
+        recipe(there, kind, **small)
+    words = [sys.executable, "-c", code, str(there), *(f"{name}={path}" for name, path in arms.items())]
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    for kind in FIGURES:
+        for name in OUTPUTS:
+            assert (here / f"{kind}.{name}").read_bytes() == (there / f"{kind}.{name}").read_bytes(), f"{kind}.{name}"
+        assert b"CreationDate" not in (here / f"{kind}.pdf").read_bytes()
+        svg = (here / f"{kind}.svg").read_text()
+        assert "dc:date" not in svg
+        assert "<text" not in svg
+        assert f"title of {kind}" in svg
+
+
+def test_every_module_of_figures_counts_as_code_of_the_stage(root: Path) -> None:
+    found = {path.name for path in modules("draw")}
+    assert {path.name for path in (root / "src" / "connect" / "figures").glob("*.py")} <= found
+
+
+def test_the_figures_of_the_project_are_registered(root: Path) -> None:
+    for path in (root / "config" / "figures").glob("*.yaml"):
+        assert yaml.safe_load(path.read_text())["kind"] in FIGURES
+
+
+@pytest.mark.parametrize(("keys", "hint"), [({}, "did you mean `slopegraph`"), ({"colour_map": "RdBu_q"}, "`RdBu")])
+def test_a_misspelt_word_names_its_neighbour(arms: dict[str, Path], tmp_path: Path, keys: Any, hint: str) -> None:
+    kind = "change_matrix" if keys else "slopgraph"
+    with pytest.raises(UserError, match=hint):
+        draw(recipe(tmp_path, kind, **keys), **arms, **outputs(tmp_path, kind))
+    assert not (tmp_path / f"{kind}.svg").exists()
+
+
+def test_parcels_are_ordered_by_domain_and_network(arms: dict[str, Path], drawn: Drawn) -> None:
+    _, inputs = drawn(arms, "matrix")
+    order, groups = arrange(inputs.parcels, inputs.domain)
+    assert sorted(order) == list(range(N_PARCELS))
+    assert [group.network for group in groups] == ["Reward", "Salience", "Attention", "Control", "Visual"]
+    for group in groups:
+        assert set(inputs.parcels["network"].to_numpy()[order[group.start : group.stop]]) == {group.network}
+        assert set(inputs.domain[order[group.start : group.stop]]) == {group.domain}
+    edges = np.arange(N_EDGES, dtype=float)
+    matrix = square(edges, order)
+    first, second = np.triu_indices(N_PARCELS, 1)
+    place = np.argsort(order)
+    np.testing.assert_array_equal(matrix[place[first], place[second]], edges)
+    np.testing.assert_array_equal(matrix, matrix.T)
+
+
+@pytest.mark.parametrize("kind", ["matrix", "change_matrix"])
+def test_outlines_are_the_index_ranges_of_the_domains(arms: dict[str, Path], drawn: Drawn, kind: str) -> None:
+    made, inputs = drawn(arms, kind)
+    order, groups = arrange(inputs.parcels, inputs.domain)
+    assert np.flatnonzero(inputs.domain[order] == "emotion").tolist() == list(range(8))
+    assert np.flatnonzero(inputs.domain[order] == "cognition").tolist() == list(range(8, 16))
+    expected = {(-0.5, -0.5, 8, 8), (7.5, 7.5, 8, 8), (7.5, -0.5, 8, 8), (-0.5, 7.5, 8, 8)}
+    for axes in made.axes[: 2 if kind == "matrix" else 1]:
+        assert set(boxes(axes)) == expected
+    assert len({colour for _, colour, _ in outlines(groups)}) == 3
+
+
+def test_matrices_show_the_mean_of_the_analysed(arms: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "matrix")
+    connectomes = np.load(arms["connectomes"])
+    scans = pd.read_csv(arms["scans"], sep="\t")
+    order, _ = arrange(inputs.parcels, inputs.domain)
+    for axes, phase in zip(made.axes, ("pre", "post"), strict=False):
+        chosen = (scans["session_id"] == f"ses-x{phase}") & (scans["participant_id"] != "sub-01")
+        shown = np.ma.filled(axes.images[0].get_array(), np.nan)
+        np.testing.assert_allclose(shown, square(connectomes[chosen].mean(axis=0), order), rtol=1e-6)
+        assert np.isnan(shown).sum() == N_PARCELS + 2
+        assert axes.get_title() == f"{phase} (n = 13)"
+    assert len({axes.images[0].get_clim() for axes in made.axes[:2]}) == 1
+    low, high = made.axes[0].images[0].get_clim()
+    assert low == -high == -robust_limit(list(phase_means(inputs).values()))
+    assert "Mean connectivity (Fisher z)" in texts(made)
+
+
+def test_above_the_diagonal_only_what_survives(
+    arms: dict[str, Path], drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large_cells, _ = drawn(arms, "change_matrix")
+    assert not large_cells.axes[0].collections
+    monkeypatch.setattr("connect.figures.matrix.MARK_POINTS", 100)
+    made, inputs = drawn(arms, "change_matrix")
+    order, _ = arrange(inputs.parcels, inputs.domain)
+    table = pd.read_csv(arms["edge_tests"], sep="\t")
+    survive = square((table["p_fwe"] <= 0.05).to_numpy(), order) == 1
+    assert 0 < survive.sum() < N_EDGES
+    shown = np.ma.filled(made.axes[0].images[0].get_array(), np.nan)
+    estimate = square(table["estimate"].to_numpy(), order)
+    lower, upper = np.tril_indices(N_PARCELS, -1), np.triu_indices(N_PARCELS, 1)
+    np.testing.assert_allclose(shown[lower], estimate[lower])
+    np.testing.assert_array_equal(np.isfinite(shown[upper]), survive[upper])
+    np.testing.assert_allclose(shown[upper][survive[upper]], estimate[upper][survive[upper]])
+    marks = made.axes[0].collections[0].get_offsets()
+    assert {(int(y), int(x)) for x, y in marks} == set(zip(*np.nonzero(np.triu(survive)), strict=True))
+    assert f"Surviving edges: {survive.sum() // 2} of {N_EDGES - 1}; n = 13" in texts(made)
+    assert "Change, training − waiting (Fisher z)" in texts(made)
+
+
+def test_a_slopegraph_has_a_line_per_participant(arms: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "slopegraph")
+    assert [axes.get_title() for axes in made.axes[:2]] == ["training\nn = 7", "waiting\nn = 6"]
+    values = inputs.session_values.set_index(["participant_id", "phase"])["between"]
+    for axes, members in zip(made.axes, (range(0, 14, 2), range(3, 14, 2)), strict=False):
+        shown = [tuple(line.get_ydata()) for line in joined(axes)]
+        assert shown == [(values[f"sub-{k:02d}", "pre"], values[f"sub-{k:02d}", "post"]) for k in members]
+    assert "Mean connectivity emotion x cognition (Fisher z)" in texts(made)
+
+
+def test_changes_agree_with_the_summary(arms: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "slopegraph")
+    changes = change_of(inputs)
+    for arm, dots, bar in zip(
+        inputs.summary["arms"], made.axes[2].collections[::2], made.axes[2].containers, strict=True
+    ):
+        own = changes.loc[changes["arm"] == arm["arm"], "change"]
+        np.testing.assert_array_equal(np.sort(dots.get_offsets()[:, 1]), np.sort(own))
+        assert own.mean() == pytest.approx(arm["mean_change"], rel=1e-6)
+        assert bar[0].get_ydata()[0] == arm["mean_change"]
+        assert bar[2][0].get_segments()[0][:, 1] == pytest.approx([arm["ci_low"], arm["ci_high"]])
+    primary, words = inputs.summary["primary"], result_in_words(inputs).replace(FIRM, " ")
+    for key in ("estimate", "ci_low", "ci_high"):
+        assert number(primary[key], ".3f") in words
+    assert f"Hedges' g {primary['g']:.2f} ({primary['g_low']:.2f} to {primary['g_high']:.2f})" in words
+    assert words.endswith("n = 13.")
+
+
+def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(drug, "slopegraph")
+    titles = [axes.get_title() for axes in made.axes[:2]]
+    assert titles == ["all participants, drug\nn = 7", "all participants, placebo\nn = 7"]
+    assert [len(joined(axes)) for axes in made.axes[:2]] == [7, 7]
+    wide = inputs.session_values.pivot_table(index="participant_id", columns=["condition", "phase"], values="between")
+    expected = (wide["drug", "post"] - wide["drug", "pre"]) - (wide["placebo", "post"] - wide["placebo", "pre"])
+    np.testing.assert_allclose(change_of(inputs)["change"], expected.dropna())
+    assert "Mean change, drug − placebo" in texts(made)
+    made, _ = drawn(drug, "matrix")
+    assert [axes.get_title() for axes in made.axes[:4]] == [
+        f"{condition}, {phase} (n = 7)" for condition in ("drug", "placebo") for phase in ("pre", "post")
+    ]
+    made, _ = drawn(drug, "motion")
+    labels = [label.get_text() for label in made.axes[0].get_xticklabels()]
+    assert labels == ["pre\ndrug", "post\ndrug", "pre\nplacebo", "post\nplacebo"]
+
+
+def test_motion_shows_every_scan(arms: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "motion")
+    kept = pd.read_csv(arms["kept"], sep="\t")
+    shown = np.concatenate([dots.get_offsets()[:, 1] for axes in made.axes for dots in axes.collections])
+    np.testing.assert_allclose(np.sort(shown), np.sort(kept["mean_fd"]))
+    crosses = made.axes[1].collections[1].get_offsets()
+    np.testing.assert_allclose(crosses, [[1, 0.8]])
+    assert made.axes[1].get_title() == "waiting\nn = 7, 14 scans, 1 excluded"
+    assert [line.get_ydata()[0] for line in made.axes[0].lines if line.get_linestyle() == "--"] == [0.5]
+    assert (scans_of(inputs).groupby("arm")["participant_id"].nunique() == 7).all()
+
+
+def test_motion_is_of_those_whom_the_model_is_about(tmp_path: Path, drawn: Drawn) -> None:
+    paths = make(tmp_path / "data", n=14, model={**MEAN, "where": {"group": ["waiting"]}})
+    made, _ = drawn(paths, "motion")
+    assert [axes.get_title() for axes in made.axes] == ["waiting\nn = 7, 14 scans, 1 excluded"]
+
+
+def test_the_glass_brain_shows_the_largest_effects_of_the_block(arms: dict[str, Path], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "glass_brain", edges=7)
+    inside = inputs.edge_tests["block"] == "between"
+    expected = inputs.edge_tests.loc[inside, "t"].abs().nlargest(7).index
+    assert strongest(inputs, 7).tolist() == expected.tolist()
+    coronal = made.axes[2]
+    assert len(coronal.lines) == 7
+    assert "Change, training − waiting: the 7 of 64 tested edges" in texts(made)
+    assert correction(inputs).replace(FIRM, " ") in " ".join(texts(made).split("\n"))
+
+
+def test_coordinates_are_needed_for_the_glass_brain(arms: dict[str, Path], tmp_path: Path, drawn: Drawn) -> None:
+    parcels = pd.read_csv(arms["atlas"].with_name("parcels.tsv"), sep="\t").drop(columns="z")
+    parcels.to_csv(tmp_path / "parcels.tsv", sep="\t")
+    (tmp_path / "atlas.yaml").write_text(arms["atlas"].read_text())
+    with pytest.raises(UserError, match="gaps in z"):
+        drawn({**arms, "atlas": tmp_path / "atlas.yaml"}, "glass_brain")
+
+
+@pytest.mark.parametrize(("n", "missing"), [(3, range(0, 190, 2)), (8, range(190))], ids=["three", "nothing"])
+def test_few_participants_and_missing_edges_do_not_crash(
+    tmp_path: Path, drawn: Drawn, n: int, missing: Sequence[int]
+) -> None:
+    paths = make(tmp_path / "data", n=n, model=MEAN, missing=missing)
+    for kind in sorted(FIGURES):
+        made, _ = drawn(paths, kind)
+        made.draw_without_rendering()
+        if n == 8:
+            said = {"slopegraph": "Not tested: missing", "change_matrix": "0 of 0", "glass_brain": "No edge"}
+            assert said.get(kind, "") in texts(made)
+
+
+def test_nothing_leaves_the_figure(tmp_path: Path, root: Path, drawn: Drawn) -> None:
+    """The widest case: two arms under two conditions, at the sizes of the project's own recipes."""
+    model = {**ARMS, "formula": "~ group + age", "condition": "drug - placebo"}
+    paths = make(tmp_path / "data", n=12, conditions=("drug", "placebo"), model=model)
+    for path in sorted((root / "config" / "figures").glob("*.yaml")):
+        keys = yaml.safe_load(path.read_text())
+        made, _ = drawn(paths, keys["kind"], **{key: keys[key] for key in ("width", "height") if key in keys})
+        made.draw_without_rendering()
+        box, whole = made.get_tightbbox(), made.get_size_inches()
+        assert min(box.x0, box.y0, whole[0] - box.x1, whole[1] - box.y1) >= 0, path.name
+
+
+def test_more_networks_than_there_is_room_for(tmp_path: Path, drawn: Drawn) -> None:
+    network = ["Salience", "Reward", "Control", "Attention"] * 3 + [f"Other{k}" for k in range(8)]
+    made, _ = drawn(make(tmp_path / "data", model=MEAN, network=network), "matrix", height=35)
+    made.draw_without_rendering()
+    labels = [text.get_window_extent() for text in made.axes[0].texts]
+    assert 4 <= len(labels) < 12
+    for upper, lower in pairwise(labels):
+        assert upper.y0 >= lower.y1 - 1
+
+
+def test_labels_keep_their_distance_and_order() -> None:
+    places = spread([0, 1, 2, 50, 51, 99], gap=5, stop=100)
+    assert (np.diff(places) >= 5 - 1e-9).all()
+    assert places.min() >= 0
+    assert places.max() <= 100
+    np.testing.assert_allclose(spread([10, 40, 80], gap=5, stop=100), [10, 40, 80])
+
+
+def test_numbers_have_the_digits_of_the_largest() -> None:
+    form = form_of([0.1793, -0.0319, None])
+    assert [number(value, form) for value in (0.1793, -0.0319, None)] == ["0.179", "−0.032", "n/a"]
+    assert form_of([123.4]) == ".0f"
+    assert form_of([]) == ".2f"
+
+
+def test_an_unknown_arm_stays_missing() -> None:
+    people = pd.DataFrame({"group": ["a", None]})
+    assert with_arms(people, "group")["arm"].isna().tolist() == [False, True]
+    assert with_arms(people, "")["arm"].tolist() == ["", ""]

@@ -1,0 +1,286 @@
+"""The sample cohort: the same bytes from the same seed, and in it what its README says."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.signal import clean
+
+from connect.cli import main
+from connect.config import read
+from connect.confounds import read_confounds
+from connect.errors import UserError
+from connect.parcels import domain_of
+from connect.phantom import CSF, GREY, OUTSIDE, WHITE, Head, affine, build_head
+from connect.planted import CHANGE, CUT_OFF, NO_POST, RESTLESS, recruit
+from connect.scans import Scan, read_scans
+from connect.settings.domains import Domains
+from connect.settings.strategy import Strategy
+from connect.signals import SYSTEMS, coloured, displacement, draw_traits, head_motion, neural, orthonormal
+from connect.simulate import scan as simulated_scan
+from connect.simulate import simulate
+
+PHASES = ("pre", "post")
+STRATEGIES = ("none", "simple", "24p", "24p-gsr", "36p", "acompcor", "scrubbing")
+
+
+@pytest.fixture(scope="module")
+def sample(root: Path) -> Path:
+    return root / "data_sample"
+
+
+@pytest.fixture(scope="module")
+def scans(root: Path) -> list[Scan]:
+    return read_scans(root / "config" / "cohorts" / "sample.scans.tsv")
+
+
+@pytest.fixture(scope="module")
+def parcels(root: Path) -> pd.DataFrame:
+    return pd.read_csv(root / "config" / "atlases" / "seitzman2018.tsv", sep="\t")
+
+
+@pytest.fixture(scope="module")
+def head(parcels: pd.DataFrame) -> Head:
+    return build_head(parcels[["x", "y", "z"]].to_numpy(), parcels["radius"].to_numpy())
+
+
+@pytest.fixture(scope="module")
+def arm(sample: Path) -> pd.Series:
+    return pd.read_csv(sample / "participants.tsv", sep="\t").set_index("participant_id")["group"]
+
+
+@pytest.fixture(scope="module")
+def mean_fd(sample: Path, scans: list[Scan]) -> pd.Series:
+    visits = {(s.participant_id, s.session_id): _table(sample, s)["framewise_displacement"].mean() for s in scans}
+    return pd.Series(visits)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Return what each file holds; images unpacked, for zlib's builds compress the same bytes differently."""
+    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name: gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for name, path in found.items()
+    }
+
+
+def _array(path: Path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj)
+
+
+def _series(sample: Path, scan: Scan, head: Head, rows: list[int]) -> np.ndarray:
+    image = _array(sample / scan.bold).T.reshape(scan.n_volumes, -1).astype(float)
+    return np.stack([image[:, head.parcel.ravel() == row].mean(axis=1) for row in rows], axis=1)
+
+
+def _table(sample: Path, scan: Scan) -> pd.DataFrame:
+    return pd.read_csv(sample / scan.confounds, sep="\t")
+
+
+def test_the_same_seed_writes_the_committed_files(sample: Path, root: Path, tmp_path: Path) -> None:
+    simulate(tmp_path / "again", choices=root / "config")
+    made, shipped = _files(tmp_path / "again"), _files(sample)
+    assert list(made) == list(shipped)
+    assert [name for name in made if made[name] != shipped[name]] == []
+
+
+def test_compressed_files_hold_no_date_and_no_name(sample: Path) -> None:
+    for path in sample.rglob("*.gz"):
+        flags, date = path.read_bytes()[3], path.read_bytes()[4:8]
+        assert (flags, date) == (0, bytes(4))
+
+
+def test_the_sample_is_small(sample: Path) -> None:
+    assert sum(path.stat().st_size for path in sample.rglob("*") if path.is_file()) < 9e6
+
+
+def test_another_seed_gives_another_scan(parcels: pd.DataFrame, head: Head) -> None:
+    person = recruit(np.random.default_rng(0))[0]
+    images = [simulated_scan(person, "pre", head, parcels["network"].tolist(), seed)[0] for seed in (1, 2)]
+    assert (images[0] != images[1]).any()
+
+
+def test_the_table_lists_every_image_in_the_order_of_its_path(sample: Path, scans: list[Scan]) -> None:
+    images = sorted(str(path.relative_to(sample)) for path in sample.rglob("*_bold.nii.gz"))
+    assert [scan.bold for scan in scans] == images
+    for scan in scans:
+        image = nib.load(sample / scan.bold)
+        assert image.shape == (22, 27, 23, scan.n_volumes)
+        assert image.header.get_zooms() == (7, 7, 7, scan.tr)
+        assert (image.dataobj.slope, image.dataobj.inter) == (1, 0)
+        assert (scan.space, scan.res, scan.task) == ("MNI152NLin2009cAsym", "7", "rest")
+
+
+def test_one_post_session_is_missing(arm: pd.Series, scans: list[Scan]) -> None:
+    assert arm.value_counts().to_dict() == {"training": 8, "waiting": 8}
+    visits = {(scan.participant_id, scan.session_id) for scan in scans}
+    assert {(label, f"ses-{s}") for label in arm.index for s in PHASES} - visits == {(NO_POST, "ses-post")}
+    assert (arm[NO_POST], arm[RESTLESS]) == ("waiting", "training")
+
+
+def test_one_scan_moves_too_much(mean_fd: pd.Series) -> None:
+    others = mean_fd.drop((RESTLESS, "ses-post"))
+    assert mean_fd[RESTLESS, "ses-post"] == pytest.approx(0.9, abs=1e-3)
+    assert 0.08 < others.min() < others.max() < 0.3
+
+
+def test_motion_does_not_tell_arms_or_sessions_apart(mean_fd: pd.Series, arm: pd.Series) -> None:
+    pre, post = (mean_fd.xs(f"ses-{phase}", level=1).drop([NO_POST, RESTLESS], errors="ignore") for phase in PHASES)
+    assert ((post - pre).groupby(arm).mean().abs() < 0.01).all()
+    assert pre.groupby(arm).mean().diff().abs().max() < 0.02
+
+
+def test_no_voxel_belongs_to_two_spheres(parcels: pd.DataFrame, head: Head) -> None:
+    """Counted anew with world coordinates from the affine, as nilearn draws spheres."""
+    indices = np.indices((22, 27, 23)).reshape(3, -1)
+    voxels = (affine() @ np.vstack([indices, np.ones(indices.shape[1])]))[:3].T
+    distance = np.linalg.norm(voxels[None] - parcels[["x", "y", "z"]].to_numpy()[:, None], axis=2)
+    members = distance <= parcels["radius"].to_numpy()[:, None]
+    members[np.arange(300), distance.argmin(axis=1)] = True
+    assert members.sum(axis=0).max() == 1
+    assert (np.where(members.any(axis=0), members.argmax(axis=0), -1) == head.parcel.T.ravel()).all()
+
+
+def test_one_participant_lacks_one_parcel(sample: Path, scans: list[Scan], parcels: pd.DataFrame, head: Head) -> None:
+    for scan in scans:
+        mask = _array(sample / scan.mask).T
+        inside = {row for row in range(300) if mask[head.parcel == row].all()}
+        lost = parcels["name"][sorted(set(range(300)) - inside)].tolist()
+        assert lost == (["L_SomatomotorDorsal_cerebellum_1"] if scan.participant_id == CUT_OFF else [])
+
+
+def test_voxels_have_data_inside_the_mask_only(sample: Path, scans: list[Scan]) -> None:
+    for scan in scans[:4]:
+        image, mask = _array(sample / scan.bold), _array(sample / scan.mask) > 0
+        assert (image[~mask] == 0).all()
+        assert (image[mask] > 400).all()
+
+
+def test_mean_signals_and_displacement_are_those_of_the_data(sample: Path, scans: list[Scan], head: Head) -> None:
+    scan = scans[0]
+    image, table = _array(sample / scan.bold).T, _table(sample, scan)
+    for name, chosen in (
+        ("global_signal", head.tissue != OUTSIDE),
+        ("white_matter", head.tissue == WHITE),
+        ("csf", head.tissue == CSF),
+    ):
+        np.testing.assert_allclose(table[name], image[:, chosen].mean(axis=1), rtol=1e-5)
+    assert (head.tissue[head.parcel >= 0] == GREY).all()
+    motion = table[["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]].to_numpy()
+    np.testing.assert_allclose(table["framewise_displacement"][1:], displacement(motion)[1:], rtol=1e-5)
+    assert table["framewise_displacement"].isna().tolist() == [True] + [False] * 143
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_shipped_strategy_finds_its_confounds(root: Path, sample: Path, scans: list[Scan], strategy: str) -> None:
+    choice = read(Strategy, root / "config" / "strategies" / f"{strategy}.yaml")
+    n_confounds = {"none": 0, "simple": 26, "24p": 24, "24p-gsr": 25, "36p": 36, "acompcor": 21, "scrubbing": 32}
+    for scan in (scans[0], next(scan for scan in scans if scan.participant_id == RESTLESS)):
+        found = read_confounds(sample / scan.confounds, choice)
+        assert found.matrix.shape == (144, n_confounds[strategy])
+        assert np.isfinite(found.matrix[found.kept]).all()
+    assert found.kept.all() == (strategy != "scrubbing")
+
+
+def test_planted_systems_are_the_shipped_domains(root: Path, parcels: pd.DataFrame) -> None:
+    domains = read(Domains, root / "config" / "domains" / "seitzman2018.yaml")
+    planted = [SYSTEMS.get(network, "") for network in parcels["network"]]
+    planted = [system if system in ("emotion", "cognition") else "" for system in planted]
+    assert domain_of(parcels, domains, "").tolist() == planted
+
+
+def test_coupling_moves_the_block_between_the_systems_and_nothing_else(parcels: pd.DataFrame) -> None:
+    networks = parcels["network"].tolist()
+    systems = np.array([SYSTEMS.get(network, "") for network in networks])
+    traits = draw_traits(np.random.default_rng(1), np.random.default_rng(2), 300)
+    low, high = (np.corrcoef(neural(np.random.default_rng(3), traits, networks, c).T) for c in (0.1, 0.6))
+    change = high - low
+    for a, b in (("emotion", "emotion"), ("cognition", "cognition"), ("sensory", "sensory"), ("emotion", "sensory")):
+        assert abs(change[np.ix_(systems == a, systems == b)].mean()) < 0.02
+    assert 0.12 < change[np.ix_(systems == "emotion", systems == "cognition")].mean() < 0.25
+
+
+def test_the_planted_change_is_there_after_denoising(
+    root: Path, sample: Path, scans: list[Scan], parcels: pd.DataFrame, head: Head, arm: pd.Series
+) -> None:
+    """With nilearn's cleaning: the block rises by about 0.15 with training, and stays without."""
+    strategy = read(Strategy, root / "config" / "strategies" / "36p.yaml")
+    systems = np.array([SYSTEMS.get(network, "") for network in parcels["network"]])
+    emotion, cognition = (np.flatnonzero(systems == name) for name in ("emotion", "cognition"))
+    block = {}
+    for scan in scans:
+        confounds = read_confounds(sample / scan.confounds, strategy).matrix
+        series = _series(sample, scan, head, [*emotion, *cognition])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cleaned = clean(series, confounds=confounds, t_r=scan.tr, low_pass=0.1, high_pass=0.008)
+        r = np.corrcoef(cleaned.T)[: len(emotion), len(emotion) :]
+        block[scan.participant_id, scan.session_id] = np.arctanh(r).mean()
+    pre, post = (pd.Series(block).xs(f"ses-{phase}", level=1).drop([RESTLESS]) for phase in PHASES)
+    change = (post - pre).groupby(arm).mean()
+    assert 0.1 < change["training"] < 0.22
+    assert abs(change["waiting"]) < 0.06
+
+
+def test_planted_changes_have_the_stated_mean_in_each_arm() -> None:
+    cohort = recruit(np.random.default_rng(5))
+    for arm, change in CHANGE.items():
+        planted = [p.coupling["post"] - p.coupling["pre"] for p in cohort if p.arm == arm]
+        assert np.mean(planted) == pytest.approx(change, abs=1e-3)
+        assert np.std(planted, ddof=1) == pytest.approx(0.1, abs=0.005)
+
+
+def test_coloured_noise_stays_in_its_band() -> None:
+    courses = coloured(np.random.default_rng(0), 200)
+    power = np.mean(np.abs(np.fft.rfft(courses, axis=0)) ** 2, axis=1)
+    frequency = np.fft.rfftfreq(len(courses), 2.5)
+    assert power[frequency > 0.11].sum() < 0.02 * power.sum()
+    assert power[frequency < 0.008].sum() < 0.1 * power.sum()
+    inner = [power[(frequency >= low) & (frequency < 2 * low)].mean() for low in (0.0125, 0.025, 0.045)]
+    assert all(slow > 1.4 * fast for slow, fast in pairwise(inner))
+
+
+def test_orthonormal_courses_are_uncorrelated() -> None:
+    courses = orthonormal(coloured(np.random.default_rng(0), 18))
+    np.testing.assert_allclose(courses.T @ courses / len(courses), np.eye(18), atol=1e-10)
+
+
+def test_motion_has_the_wanted_mean_displacement() -> None:
+    for wanted in (0.1, 0.9):
+        motion = head_motion(np.random.default_rng(0), wanted)
+        assert displacement(motion)[1:].mean() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_folder_with_other_files_is_left_alone(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="new or empty folder"):
+        simulate(tmp_path, choices=root / "config")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_old_sample_is_written_anew(
+    sample: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connect.simulate._write_scan", lambda *_: None)
+    shutil.copy(sample / "dataset_description.json", tmp_path)
+    simulate(tmp_path, choices=root / "config")
+    assert (tmp_path / "README.md").read_text() == (sample / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [(("--seed", "-1"), "--seed"), (("--choices", "nowhere"), "nowhere/atlases/seitzman2018.yaml")]
+)
+def test_a_wrong_flag_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    assert main(["simulate", str(tmp_path / "new"), *words]) == 2
+    assert f"where:   {told}" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,696 @@
+"""The stage `compare` on a small cohort, against values worked out by hand, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from connect.cli import main
+
+PARCELS = [
+    ("s1", "Sal", "cortex"), ("c1", "Cont", "cortex"), ("v1", "Vis", "cortex"), ("s2", "Sal", "cortex"),
+    ("c2", "Cont", "cortex"), ("a1", "Sub", "amygdala"), ("v2", "Vis", "cortex"), ("s3", "Sal", "cortex"),
+    ("c3", "Cont", "cortex"), ("v3", "Vis", "cortex"), ("c4", "Cont", "cortex"), ("t1", "Sub", "thalamus"),
+]  # fmt: skip
+NAMES = [name for name, _, _ in PARCELS]
+FIRST, SECOND = np.triu_indices(len(PARCELS), 1)
+EDGES = [f"{NAMES[a]}-{NAMES[b]}" for a, b in zip(FIRST, SECOND, strict=True)]
+EMOTION, COGNITION = ("s1", "s2", "s3", "a1"), ("c1", "c2", "c3", "c4")
+BETWEEN = np.array([{a in EMOTION, b in EMOTION} == {True, False} and {a in COGNITION, b in COGNITION} == {True, False}
+                    for a, b in (edge.split("-") for edge in EDGES)])  # fmt: skip
+TESTS = ("domain_tests", "network_tests", "edge_tests")
+TABLES = (*TESTS, "values", "people")
+GROUPS = {"formula": "~ arm", "contrast": "arm[training] - arm[waiting]", "motion_covariate": False}
+MEAN = {"formula": "~ 1", "contrast": "mean", "motion_covariate": False}
+
+
+@dataclass
+class Study:
+    """Inputs of the stage in a folder; tests change them before they run it."""
+
+    folder: Path
+    participants: pd.DataFrame
+    kept: pd.DataFrame
+    connectomes: np.ndarray
+    sessions: dict[str, Any]
+    domains: dict[str, Any] = field(
+        default_factory=lambda: {
+            "emotion": {"networks": ["Sal"], "regions": ["amygdala"]},
+            "cognition": {"networks": ["Cont"]},
+        }
+    )
+    parcels: list[tuple[str, Any, str]] = field(default_factory=lambda: list(PARCELS))
+
+    def write(self, model: dict[str, Any]) -> list[str]:
+        """Write the inputs and return the words of the command line."""
+        kept = self.kept["kept"] == "yes"
+        atlas = pd.DataFrame(self.parcels, columns=["name", "network", "region"]).assign(x=0, y=0, z=0, radius=5)
+        atlas.insert(0, "index", np.arange(1, len(atlas) + 1))
+        tables = {
+            "parcels": atlas,
+            "participants": self.participants,
+            "kept": self.kept,
+            "scans": self.kept[kept].drop(columns=["kept", "reason"]),
+        }
+        for name, table in tables.items():
+            table.to_csv(self.folder / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
+        np.save(self.folder / "connectomes.npy", self.connectomes[kept.to_numpy()].astype(np.float32))
+        choices = {
+            "atlas": {"title": "t", "kind": "spheres", "parcels": "parcels.tsv", "spaces": ["MNI152NLin6Asym"]},
+            "domains": self.domains,
+            "cohort": {
+                "title": "t",
+                "derivatives": ".",
+                "participants": "participants.tsv",
+                "sessions": self.sessions,
+            },
+            "measure": {"title": "t", "kind": "correlation"},
+            "model": {"question": "?", **model},
+        }
+        for name, values in choices.items():
+            (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(values))
+        files = {name: f"{name}.tsv" for name in ("participants", "kept", "scans")}
+        files |= {name: f"{name}.yaml" for name in (*choices, "strategy")} | {"connectomes": "connectomes.npy"}
+        files |= {name: f"out/{name}.tsv" for name in TABLES} | {"summary": "out/summary.json"}
+        return [
+            word for name, file in files.items() for word in (f"--{name.replace('_', '-')}", str(self.folder / file))
+        ]
+
+    def run(self, **model: Any) -> Results:
+        """Run the stage and read what it wrote."""
+        assert main(["compare", *self.write(model)]) == 0
+        tables = {
+            name: pd.read_csv(self.folder / "out" / f"{name}.tsv", sep="\t", na_values=["n/a"], keep_default_na=False)
+            for name in TABLES
+        }
+        text = (self.folder / "out" / "summary.json").read_text()
+        summary = json.loads(text, parse_constant=_no_constant)
+        return Results(session_values=tables.pop("values"), summary=summary, **tables)
+
+    def change(self, participant: str, plus: str = "post", minus: str = "pre") -> np.ndarray:
+        """Return a participant's change in every edge, averaged over the kept runs of each session."""
+        means = []
+        for session in (plus, minus):
+            chosen = (self.kept["participant_id"] == participant) & (self.kept["session_id"] == f"ses-{session}")
+            rows = self.connectomes[(chosen & (self.kept["kept"] == "yes")).to_numpy()]
+            means.append(rows.astype(np.float32).astype(float).mean(axis=0))
+        return means[0] - means[1]
+
+
+@dataclass
+class Results:
+    """What the stage wrote."""
+
+    domain_tests: pd.DataFrame
+    network_tests: pd.DataFrame
+    edge_tests: pd.DataFrame
+    session_values: pd.DataFrame
+    people: pd.DataFrame
+    summary: dict[str, Any]
+
+    @property
+    def primary(self) -> pd.Series:
+        return self.domain_tests.iloc[0]
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        left = self.people[self.people["analysed"] == "no"]
+        return dict(zip(left["participant_id"], left["reason"], strict=True))
+
+
+def _no_constant(text: str) -> None:
+    raise AssertionError(f"{text} is no JSON")
+
+
+def cohort(folder: Path, labels: dict[str, dict[str, str]], n: int) -> Study:
+    rng = np.random.default_rng(0)
+    names = [f"sub-{number:02d}" for number in range(1, n + 1)]
+    kept = pd.DataFrame(
+        [(name, f"ses-{label}", f"{name}_ses-{label}") for name in names for label in labels],
+        columns=["participant_id", "session_id", "scan"],
+    ).assign(run=None, kept="yes", reason=None)
+    kept["mean_fd"] = rng.uniform(0.1, 0.3, len(kept)).round(4)
+    participants = pd.DataFrame(
+        {
+            "participant_id": names,
+            "arm": ["training", "waiting"] * (n // 2) + ["training"] * (n % 2),
+            "age": rng.integers(20, 60, n),
+        }
+    )
+    values = 0.3 + rng.normal(0, 0.1, (len(kept), len(EDGES)))
+    return Study(folder, participants, kept, values, {label: dict(session) for label, session in labels.items()})
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    """Return a cohort of ten in two arms with an effect on the emotion x cognition block in one."""
+    made = cohort(tmp_path, {"pre": {"phase": "pre"}, "post": {"phase": "post"}}, 10)
+    trained = made.kept["participant_id"].map(dict(made.participants[["participant_id", "arm"]].to_numpy()))
+    late = ((trained == "training") & (made.kept["session_id"] == "ses-post")).to_numpy()
+    made.connectomes += 0.2 * late[:, None] * BETWEEN
+    return made
+
+
+@pytest.fixture
+def within(tmp_path: Path) -> Study:
+    """Return a cohort of nine with drug and placebo, each before and after."""
+    labels = [("drug", "pre"), ("drug", "post"), ("placebo", "pre"), ("placebo", "post")]
+    return cohort(tmp_path, {f"{c}{p}": {"phase": p, "condition": c} for c, p in labels}, 9)
+
+
+def lose(study: Study, participant: str, session: str, reason: str | None = None) -> None:
+    """Exclude a scan for a reason, or remove it."""
+    chosen = ((study.kept["participant_id"] == participant) & (study.kept["session_id"] == f"ses-{session}")).to_numpy()
+    if reason:
+        study.kept.loc[chosen, ["kept", "reason"]] = ["no", reason]
+    else:
+        study.kept, study.connectomes = study.kept[~chosen].reset_index(drop=True), study.connectomes[~chosen]
+
+
+# Values by hand
+
+
+def test_two_arms_by_hand(study: Study) -> None:
+    found = study.run(**GROUPS)
+    arms = {
+        arm: np.array([study.change(name) for name in rows["participant_id"]])
+        for arm, rows in study.participants.groupby("arm")
+    }
+    theirs = stats.ttest_ind(*(arms[arm][:, BETWEEN].mean(axis=1) for arm in ("training", "waiting")))
+    interval = theirs.confidence_interval(0.95)
+    expected = {
+        "t": theirs.statistic,
+        "df": 8,
+        "n": 10,
+        "n_edges": 16,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+    }
+    for key, value in expected.items():
+        assert found.primary[key] == pytest.approx(value, rel=1e-6)
+    assert found.primary["p"] == pytest.approx(2 / 252)
+    edges = stats.ttest_ind(arms["training"], arms["waiting"])
+    np.testing.assert_allclose(found.edge_tests["t"], edges.statistic, rtol=1e-6)
+    assert list(found.edge_tests["a"] + "-" + found.edge_tests["b"]) == EDGES
+    np.testing.assert_array_equal(found.edge_tests["block"] == "between", BETWEEN)
+    assert (found.summary["arrangements"], found.summary["exact"], found.summary["gate"]) == (252, True, "open")
+    means = {arm["arm"]: arm["mean_change"] for arm in found.summary["arms"]}
+    for arm, values in arms.items():
+        assert means[arm] == pytest.approx(values[:, BETWEEN].mean(), rel=1e-6)
+
+
+def test_network_pairs_are_means_over_their_edges(study: Study) -> None:
+    found = study.run(**GROUPS).network_tests
+    network = {name: network for name, network, _ in PARCELS}
+    changes = {name: study.change(name) for name in study.participants["participant_id"]}
+    trained = study.participants["arm"].to_numpy() == "training"
+    for row in found.itertuples():
+        inside = [{network[end] for end in edge.split("-")} == {row.a, row.b} for edge in EDGES]
+        values = np.array([change[inside].mean() for change in changes.values()])
+        assert row.n_edges == sum(inside)
+        assert row.estimate == pytest.approx(values[trained].mean() - values[~trained].mean(), rel=1e-6)
+    assert len(found) == 10
+    assert found["family"].unique() == ["network pairs"]
+
+
+def test_families_are_corrected_apart(study: Study) -> None:
+    found = study.run(**GROUPS)
+    primary, others = found.domain_tests.iloc[0], found.domain_tests.iloc[1:]
+    assert primary["p_fwe"] == primary["q_fdr"] == primary["p"]
+    assert list(found.domain_tests["quantity"]) == ["between", "within_emotion", "within_cognition", "segregation"]
+    np.testing.assert_allclose(others["q_fdr"], stats.false_discovery_control(others["p"]))
+    for table in (found.network_tests, found.edge_tests):
+        np.testing.assert_allclose(table["q_fdr"], stats.false_discovery_control(table["p"]), rtol=1e-6)
+        assert (table["p_fwe"] >= table["p"]).all()
+
+
+def test_the_change_in_motion_is_a_covariate_unless_it_is_not_wanted(study: Study) -> None:
+    found = study.run(**{**GROUPS, "motion_covariate": True})
+    assert found.summary["columns"] == ["Intercept", "arm[T.waiting]", "fd_change"]
+    fd = study.kept.pivot_table(index="participant_id", columns="session_id", values="mean_fd")
+    np.testing.assert_allclose(found.people["fd_change"], fd["ses-post"] - fd["ses-pre"])
+    assert found.primary["df"] == 7
+    assert study.run(**GROUPS).primary["df"] == 8
+
+
+def test_a_drug_against_placebo_within_people_by_hand(within: Study) -> None:
+    found = within.run(**MEAN, condition="drug - placebo")
+    names = within.participants["participant_id"]
+    changes = np.array(
+        [within.change(n, "drugpost", "drugpre") - within.change(n, "placebopost", "placebopre") for n in names]
+    )
+    values = changes[:, BETWEEN].mean(axis=1)
+    theirs = stats.ttest_1samp(values, 0)
+    assert found.primary["estimate"] == pytest.approx(values.mean(), rel=1e-6)
+    assert found.primary["t"] == pytest.approx(theirs.statistic, rel=1e-6)
+    t = np.array([stats.ttest_1samp(values * flips, 0).statistic for flips in product((1, -1), repeat=9)])
+    assert found.primary["p"] == pytest.approx(np.mean(np.abs(t) >= abs(theirs.statistic) - 1e-9))
+    assert (found.summary["arrangements"], found.summary["exact"]) == (512, True)
+    fd = within.kept.pivot_table(index="participant_id", columns="session_id", values="mean_fd")
+    expected = fd["ses-drugpost"] - fd["ses-drugpre"] - fd["ses-placebopost"] + fd["ses-placebopre"]
+    np.testing.assert_allclose(found.people["fd_change"], expected, atol=1e-9)
+    turned = within.run(**MEAN, condition="placebo - drug")
+    assert turned.primary["estimate"] == pytest.approx(-found.primary["estimate"])
+    assert turned.primary["p"] == found.primary["p"]
+
+
+def test_one_condition_is_compared_alone(within: Study) -> None:
+    lose(within, "sub-03", "placebopost")
+    found = within.run(**MEAN, condition="drug")
+    values = [
+        within.change(name, "drugpost", "drugpre")[BETWEEN].mean() for name in within.participants["participant_id"]
+    ]
+    assert found.primary["estimate"] == pytest.approx(np.mean(values), rel=1e-6)
+    assert found.summary["n"] == 9
+
+
+def test_runs_of_a_session_are_averaged(study: Study) -> None:
+    extra = study.kept[study.kept["participant_id"] == "sub-02"].assign(run="02")
+    extra["mean_fd"] += 0.1
+    third = extra.iloc[:1].assign(run="03", kept="no", reason="moved", mean_fd=0.9)
+    more = np.random.default_rng(1).normal(0.3, 0.1, (3, len(EDGES)))
+    more[0, 5] = np.nan
+    study.kept = pd.concat([study.kept, extra, third], ignore_index=True)
+    study.connectomes = np.concatenate([study.connectomes, more])
+    found = study.run(**GROUPS)
+    rows = found.session_values[found.session_values["participant_id"] == "sub-02"].set_index("phase")
+    assert list(rows["n_runs"]) == [2, 2]
+    own = study.kept[(study.kept["participant_id"] == "sub-02") & (study.kept["kept"] == "yes")]
+    for phase in ("pre", "post"):
+        runs = own[own["session_id"] == f"ses-{phase}"]
+        expected = study.connectomes[runs.index][:, BETWEEN].astype(np.float32)
+        assert rows.loc[phase, "mean_fd"] == pytest.approx(runs["mean_fd"].mean())
+        assert rows.loc[phase, "between"] == pytest.approx(np.nanmean(expected, axis=0).mean(), rel=1e-6)
+    assert found.edge_tests["t"].notna().all()
+
+
+# Who is left out
+
+
+def test_everyone_left_out_is_listed_with_the_reason(study: Study) -> None:
+    lose(study, "sub-01", "post", "mean FD 0.81 mm is above 0.5 mm")
+    lose(study, "sub-02", "pre")
+    study.participants.loc[4, "age"] = None
+    study.participants = pd.concat(
+        [study.participants, pd.DataFrame({"participant_id": ["sub-99"], "arm": ["waiting"], "age": [30]})]
+    )
+    found = study.run(**{**GROUPS, "formula": "~ arm + age"})
+    assert found.reasons == {
+        "sub-01": "ses-post excluded: mean FD 0.81 mm is above 0.5 mm",
+        "sub-02": "ses-pre is missing",
+        "sub-05": "no value of age",
+        "sub-99": "no scans",
+    }
+    assert list(found.people["participant_id"]) == list(study.participants["participant_id"])
+    assert (found.summary["n"], found.summary["n_not_analysed"]) == (7, 4)
+    assert set(found.session_values.loc[found.session_values["analysed"] == "yes", "participant_id"]) == {
+        f"sub-{number:02d}" for number in (3, 4, 6, 7, 8, 9, 10)
+    }
+
+
+def test_the_reason_is_that_of_the_session_that_is_needed(within: Study) -> None:
+    lose(within, "sub-01", "placebopost", "moved")
+    lose(within, "sub-01", "drugpre")
+    lose(within, "sub-02", "placebopre", "moved")
+    assert within.run(**MEAN, condition="drug").reasons == {"sub-01": "ses-drugpre is missing"}
+    assert within.run(**MEAN, condition="drug - placebo").reasons == {
+        "sub-01": "ses-drugpre is missing; ses-placebopost excluded: moved",
+        "sub-02": "ses-placebopre excluded: moved",
+    }
+
+
+def test_a_lost_run_is_no_lost_session(study: Study) -> None:
+    study.kept.loc[len(study.kept)] = study.kept.iloc[0].to_dict() | {"run": "02", "kept": "no", "reason": "moved"}
+    study.connectomes = np.concatenate([study.connectomes, study.connectomes[:1]])
+    lose(study, "sub-01", "post")
+    assert study.run(**GROUPS).reasons == {"sub-01": "ses-post is missing"}
+
+
+def test_where_keeps_the_named_values(study: Study) -> None:
+    study.participants.loc[0, "arm"] = None
+    found = study.run(**MEAN, where={"arm": ["training"]})
+    assert found.reasons == {"sub-01": "no value of arm"} | {f"sub-{n:02d}": "arm is waiting" for n in (2, 4, 6, 8, 10)}
+    changes = [study.change(f"sub-{n:02d}")[BETWEEN].mean() for n in (3, 5, 7, 9)]
+    assert found.primary["estimate"] == pytest.approx(np.mean(changes), rel=1e-6)
+    assert found.summary["arrangements"] == 16
+
+
+def test_the_order_of_the_participants_table_does_not_matter(study: Study) -> None:
+    lose(study, "sub-03", "pre")
+    expected = study.run(**{**GROUPS, "formula": "~ arm + age"})
+    study.participants = study.participants.sample(frac=1, random_state=1)
+    order = np.random.default_rng(1).permutation(len(study.kept))
+    study.kept, study.connectomes = study.kept.iloc[order].reset_index(drop=True), study.connectomes[order]
+    found = study.run(**{**GROUPS, "formula": "~ arm + age"})
+    for name in TESTS:
+        columns = ["estimate", "ci_low", "ci_high", "t", "g"]
+        np.testing.assert_allclose(getattr(found, name)[columns], getattr(expected, name)[columns], rtol=1e-6)
+    pd.testing.assert_frame_equal(found.session_values, expected.session_values)
+
+
+# Missing edges
+
+
+def test_an_edge_missing_in_an_analysed_scan_is_untested_and_in_no_mean(study: Study) -> None:
+    edge = EDGES.index("s1-c1")
+    study.connectomes[0, edge] = np.nan
+    found = study.run(**GROUPS)
+    row = found.edge_tests.loc[edge]
+    assert row["reason"] == "missing or undefined in an analysed session"
+    assert row[["estimate", "ci_low", "g", "t", "p", "p_fwe", "q_fdr"]].isna().all()
+    assert found.edge_tests["reason"].notna().sum() == 1
+    use = BETWEEN & (np.arange(len(EDGES)) != edge)
+    trained = study.participants["arm"].to_numpy() == "training"
+    changes = np.array([study.change(name)[use].mean() for name in study.participants["participant_id"]])
+    assert found.primary["estimate"] == pytest.approx(changes[trained].mean() - changes[~trained].mean(), rel=1e-6)
+    assert found.primary["n_edges"] == 15
+    block = found.network_tests.set_index(["a", "b"]).loc[("Sal", "Cont")]
+    assert block["n_edges"] == 11
+    expected = study.connectomes[:, use].astype(np.float32).mean(axis=1)
+    np.testing.assert_allclose(
+        found.session_values.sort_values(["participant_id", "phase"], ascending=[True, False])["between"],
+        expected,
+        rtol=1e-6,
+    )
+    assert found.summary["tested"]["edge"] == len(EDGES) - 1
+
+
+@pytest.mark.parametrize("how", ["where", "other session lost", "no value"])
+def test_what_is_missing_in_scans_of_people_left_out_does_not_matter(study: Study, how: str) -> None:
+    """Weights of zero times missing would be missing."""
+    model = {**GROUPS, "formula": "~ arm + age"}
+    if how == "where":
+        study.participants.loc[9, "arm"] = "dropped"
+        model["where"] = {"arm": ["training", "waiting"]}
+    elif how == "no value":
+        study.participants.loc[9, "age"] = None
+    else:
+        lose(study, "sub-10", "post", "moved")
+    expected = study.run(**model)
+    chosen = (study.kept["participant_id"] == "sub-10").to_numpy()
+    study.connectomes[chosen] = np.nan
+    study.kept.loc[chosen & (study.kept["kept"] == "yes").to_numpy(), "mean_fd"] = np.nan
+    found = study.run(**model)
+    for name in TESTS:
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+    assert found.domain_tests["t"].notna().all()
+    assert found.summary == expected.summary
+
+
+def test_a_domain_without_a_common_edge_closes_the_gate(study: Study) -> None:
+    study.connectomes[3, BETWEEN] = np.nan
+    found = study.run(**GROUPS)
+    assert found.primary["n_edges"] == 0
+    assert pd.isna(found.primary["p"])
+    assert found.summary["gate"] == "closed"
+    assert found.summary["primary"]["p"] is None
+    assert found.summary["arms"][0]["mean_change"] is None
+    assert found.domain_tests["reason"].notna().tolist() == [True, False, False, True]
+
+
+def test_segregation_that_is_undefined_in_one_scan_is_not_tested(study: Study) -> None:
+    inside = np.array(
+        [
+            (a in EMOTION and b in EMOTION) or (a in COGNITION and b in COGNITION)
+            for a, b in (e.split("-") for e in EDGES)
+        ]
+    )
+    study.connectomes[4, inside] = -0.1
+    found = study.run(**GROUPS)
+    assert found.domain_tests["reason"].notna().tolist() == [False, False, False, True]
+    assert pd.isna(found.session_values.loc[found.session_values["segregation"].isna(), "segregation"]).sum() == 1
+
+
+# Tables as people write them
+
+
+def test_groups_may_have_any_name(study: Study) -> None:
+    expected = study.run(**GROUPS)
+    names = {"training": "mindfulness (MBSR) + yoga|x", "waiting": "usual care: ~.*"}
+    study.participants["arm"] = study.participants["arm"].map(names)
+    contrast = " - ".join(f"arm[{names[name]}]" for name in ("training", "waiting"))
+    found = study.run(**{**GROUPS, "contrast": contrast})
+    pd.testing.assert_frame_equal(found.domain_tests, expected.domain_tests)
+    assert {arm["arm"] for arm in found.summary["arms"]} == set(names.values())
+
+
+@pytest.mark.parametrize(
+    ("values", "formula", "contrast"),
+    [
+        ((True, False), "~ treated", "treated[True] - treated[False]"),
+        ((1, 2), "~ C(treated)", "treated[1] - treated[2]"),
+        ((1.0, 2.0), "~ 0 + C(treated)", "treated[1] - treated[2]"),
+        ((1, 0), "~ treated", "treated"),
+        (("1", "x2"), "~ treated", "treated[1] - treated[x2]"),
+    ],
+)
+@pytest.mark.parametrize("incomplete", [False, True])
+def test_groups_may_be_numbers_or_true_and_false(
+    study: Study, values: tuple[Any, Any], formula: str, contrast: str, incomplete: bool
+) -> None:
+    """Also where a missing value makes pandas read whole numbers as 1.0."""
+    if incomplete:
+        study.participants = pd.concat(
+            [study.participants, pd.DataFrame({"participant_id": ["sub-99"], "arm": [None]})], ignore_index=True
+        )
+    expected = study.run(**GROUPS)
+    coded = study.participants["arm"].map(dict(zip(("training", "waiting"), values, strict=True)))
+    study.participants["treated"] = coded.astype(object)
+    found = study.run(**{**GROUPS, "formula": formula, "contrast": contrast})
+    pd.testing.assert_frame_equal(found.edge_tests, expected.edge_tests)
+    if "[" in contrast:
+        assert [arm["n"] for arm in found.summary["arms"]] == [5, 5]
+        where = {"treated": [contrast.partition("[")[2].partition("]")[0]]}
+        assert study.run(**MEAN, where=where).summary["n"] == 5
+
+
+def test_columns_that_the_model_does_not_name_may_hold_anything(study: Study) -> None:
+    expected = study.run(**GROUPS)
+    study.participants = study.participants.assign(
+        **{"BDI_ses-pre": 3, "hand side": "left", "condition": "x", "mean_fd": 7, "reason": "", "between": 1, "arm2": 0}
+    )
+    found = study.run(**GROUPS)
+    for name in (*TESTS, "session_values", "people"):
+        pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_a_column_may_share_part_of_its_name_with_another(study: Study) -> None:
+    """`where` on `ar`, a constant part of the analysed, is no group of the formula `~ arm`."""
+    study.participants["ar"] = "yes"
+    assert study.run(**GROUPS, where={"ar": ["yes"]}).summary["n"] == 10
+
+
+def test_a_spline_takes_its_options(study: Study) -> None:
+    found = study.run(**{**GROUPS, "formula": "~ arm + bs(age, df=3, include_intercept=False)"})
+    assert found.primary["df"] == 5
+
+
+def test_an_atlas_without_networks_and_with_numbers_for_names(study: Study) -> None:
+    expected = study.run(**GROUPS)
+    numbers = {name: f"{n:03d}" for n, name in enumerate(NAMES, start=1)}
+    study.parcels = [(numbers[name], None, region) for name, _, region in PARCELS]
+    study.domains = {
+        "emotion": {"parcels": [numbers[name] for name in EMOTION]},
+        "cognition": {"parcels": [numbers[name] for name in COGNITION]},
+    }
+    found = study.run(**GROUPS)
+    pd.testing.assert_frame_equal(found.domain_tests, expected.domain_tests)
+    assert len(found.network_tests) == 0
+    header = (study.folder / "out" / "network_tests.tsv").read_text().splitlines()
+    assert header == ["\t".join(expected.network_tests.columns)]
+
+
+def test_every_column_is_described(study: Study) -> None:
+    found = study.run(**GROUPS)
+    for name in TESTS:
+        sidecar = json.loads((study.folder / "out" / f"{name}.json").read_text())
+        assert list(sidecar) == list(getattr(found, name).columns)
+
+
+def test_running_again_gives_the_same_bytes(study: Study) -> None:
+    model = {**GROUPS, "formula": "~ arm + age", "permutations": 299}
+    study.run(**model)
+    before = {path.name: path.read_bytes() for path in (study.folder / "out").iterdir()}
+    study.run(**model)
+    assert {path.name: path.read_bytes() for path in (study.folder / "out").iterdir()} == before
+    assert len(before) == 9
+
+
+# Mistakes
+
+
+def told(study: Study, capsys: pytest.CaptureFixture[str], model: dict[str, Any]) -> dict[str, str]:
+    """Run the stage, which must fail, and return the four parts of its message."""
+    assert main(["compare", *study.write(model)]) == 2
+    head, *lines = capsys.readouterr().err.splitlines()
+    assert head == "connect compare: wrong input"
+    assert not (study.folder / "out").exists()
+    parts = dict(line.split(":", 1) for line in lines)
+    assert list(parts) == ["where", "must be", "got", "to do"]
+    assert all(part.strip() for part in parts.values())
+    return {key: part.strip() for key, part in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("model", "where", "must", "got", "todo"),
+    [
+        ({"formula": "~ arm + agee"}, "model.yaml", "participant_id, arm, age", "agee", "did you mean `age`"),
+        ({"where": {"sexx": ["F"]}}, "model.yaml", "columns of the participants table", "sexx", "correct"),
+        ({"formula": "~ np.exp(age)"}, "key formula", "operators, C() and bs()", "np.exp", "compute"),
+        ({"formula": "~ arm + open('x')"}, "key formula", "operators, C() and bs()", "open", "compute"),
+        ({"formula": "~ Q('hand side')"}, "key formula", "operators, C() and bs()", "Q(", "compute"),
+        ({"formula": "~ `hand side`"}, "key formula", "operators, C() and bs()", "`hand side`", "compute"),
+        ({"formula": "~ {age + 1}"}, "key formula", "operators, C() and bs()", "{age", "compute"),
+        ({"formula": "~ ."}, "key formula", "operators, C() and bs()", "~ .", "compute"),
+        ({"formula": "arm"}, "key formula", "starts with `~`", "arm", "write"),
+        ({"formula": "~ arm +"}, "key formula", "a formula over", "~ arm +", "correct it"),
+        ({"formula": "~ arm | age"}, "key formula", "a formula over", "more than one part", "correct it"),
+        ({"formula": "~ arm + bs(age,,3)"}, "key formula", "a formula over", "invalid syntax", "correct it"),
+        ({"formula": "~ 0 + age", "contrast": "age"}, "key formula", "with an intercept", "~ 0 + age", "without `0 +`"),
+        ({"contrast": "arm[training] - arm[wating]"}, "key contrast", "(training, waiting)", "wating", "`waiting`"),
+        ({"contrast": "arm[training] - arm[training]"}, "key contrast", "two levels of `arm`", "twice", "other arm"),
+        ({"contrast": "arm"}, "key contrast", "`mean`, `column[a] - column[b]`", "arm", "correct"),
+        ({"contrast": "aeg", "formula": "~ age"}, "key contrast", "one of age", "aeg", "did you mean `age`"),
+        ({"contrast": "mean"}, "key contrast", "without groups", "arm[T.waiting]", "leave the groups out"),
+        ({"contrast": "amr[a] - amr[b]"}, "key contrast", "`amr` as a group", "`arm`", "did you mean `arm`"),
+        ({"contrast": "age[30] - age[40]", "formula": "~ age"}, "key contrast", "`age` as a", "no groups", "C(age)"),
+        ({"formula": "~ arm + age + twice"}, "model.yaml", "columns that differ", "`twice` is a", "take one of them"),
+        ({"formula": "~ arm + C(arm2)"}, "model.yaml", "columns that differ", "is a combination", "take one of them"),
+        ({"formula": "~ arm + lone"}, "model.yaml", "at least two groups in `lone`", "a: 9, b: 1", "loosen"),
+        ({"formula": "~ arm + C(one)"}, "model.yaml", "at least two groups in `one`", "1: 9, 2: 1", "loosen"),
+        ({"where": {"arm": ["training"]}}, "model.yaml", "at least two groups in `arm`", "training: 5", "where"),
+        ({"where": {"arm": ["trainin"]}}, "model.yaml", "every session", "nobody: 5 x arm is", "correct `where`"),
+        ({"formula": "~ arm + bs(age, df=8)"}, "model.yaml", "at least 12", "10 participants", "fewer covariates"),
+        ({"formula": "~ blank"}, "model.yaml", "n/a in every cell of the column `blank`", "sub-03", "write n/a"),
+        ({"formula": "~ condition"}, "model.yaml", "other names than those that connect writes", "condition", "rename"),
+        ({"formula": "~ between"}, "model.yaml", "other names than those that connect writes", "between", "rename"),
+        ({"condition": "drug"}, "key condition", "conditions out of ``", "drug", "name a condition"),
+        ({"permutations": 5}, "key permutations", "at least 99", "5", "range"),
+        ({"where": {"arm": "training"}}, "key where.arm", "a list", "training", "[a, b]"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_model_are_told_in_four_parts(
+    study: Study, capsys: pytest.CaptureFixture[str], model: dict, where: str, must: str, got: str, todo: str
+) -> None:
+    study.participants = study.participants.assign(
+        twice=2 * study.participants["age"] + 1,
+        arm2=study.participants["arm"].map({"training": 7, "waiting": 9}),
+        lone=["a"] * 9 + ["b"],
+        one=[1] * 9 + [2],
+        blank=["x", "y", ""] + ["x", "y"] * 3 + ["x"],
+        condition=["x", "y"] * 5,
+        between=np.arange(10),
+    )
+    parts = told(study, capsys, {**GROUPS, **model})
+    for key, text in (("where", where), ("must be", must), ("got", got), ("to do", todo)):
+        assert text in parts[key]
+
+
+def test_a_participant_with_scans_needs_a_row(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also if none of the scans is kept: nobody is lost without a word."""
+    lose(study, "sub-04", "pre", "moved")
+    lose(study, "sub-04", "post", "moved")
+    study.participants = study.participants.drop(index=[3, 6])
+    parts = told(study, capsys, GROUPS)
+    assert parts["where"].endswith("participants.tsv")
+    assert parts["got"] == "no row for sub-04, sub-07"
+
+
+def test_a_participant_has_one_row(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants = pd.concat([study.participants, study.participants.iloc[[4]]])
+    parts = told(study, capsys, GROUPS)
+    assert parts["got"] == "sub-05 twice"
+
+
+def test_a_participants_table_needs_its_first_column(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants = study.participants.rename(columns={"participant_id": "participant"})
+    assert "participant_id" in told(study, capsys, GROUPS)["must be"]
+
+
+def test_a_group_with_one_analysed_member_is_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (2, 4, 6, 8):
+        lose(study, f"sub-{number:02d}", "post", "moved")
+    parts = told(study, capsys, GROUPS)
+    assert parts["must be"] == "at least two groups in `arm` with at least two analysed participants each"
+    assert parts["got"] == "training: 5, waiting: 1"
+
+
+def test_a_model_needs_participants(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    lose(study, "sub-01", "post", "moved")
+    for number in range(2, 11):
+        lose(study, f"sub-{number:02d}", "post")
+    parts = told(study, capsys, GROUPS)
+    assert parts["got"] == "nobody: 9 x ses-post is missing; 1 x ses-post excluded: moved"
+
+
+def test_too_few_participants_are_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants.loc[2:, "arm"] = None
+    parts = told(study, capsys, {**MEAN, "where": {"arm": ["training", "waiting"]}})
+    assert parts["must be"] == "at least 3 participants for 1 columns (Intercept)"
+    assert parts["got"] == "2 participants"
+
+
+def test_motion_that_never_changes_is_no_covariate(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.kept["mean_fd"] = 0.2
+    parts = told(study, capsys, {**GROUPS, "motion_covariate": True})
+    assert parts["got"] == "`fd_change` is a combination of the columns before it"
+    assert parts["to do"] == "set `motion_covariate: false`"
+
+
+@pytest.mark.parametrize(
+    ("condition", "must", "got"),
+    [
+        ("", "conditions out of `drug`, `placebo`", "nothing"),
+        ("drugs - placebo", "conditions out of `drug`, `placebo`", "drugs - placebo"),
+        ("drug-placebo", "conditions out of `drug`, `placebo`", "drug-placebo"),
+        ("drug - drug", "one condition, or a difference of two", "drug - drug"),
+        ("drug - placebo - drug", "one condition, or a difference of two", "drug - placebo - drug"),
+    ],
+)
+def test_conditions_must_be_named(
+    within: Study, capsys: pytest.CaptureFixture[str], condition: str, must: str, got: str
+) -> None:
+    parts = told(within, capsys, {**MEAN, "condition": condition})
+    assert parts["where"].endswith("key condition")
+    assert must in parts["must be"]
+    assert parts["got"] == got
+
+
+def test_a_condition_has_a_session_before_and_one_after(within: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    del within.sessions["placebopost"]
+    within.connectomes = within.connectomes[(within.kept["session_id"] != "ses-placebopost").to_numpy()]
+    within.kept = within.kept[within.kept["session_id"] != "ses-placebopost"].reset_index(drop=True)
+    parts = told(within, capsys, {**MEAN, "condition": "drug - placebo"})
+    assert parts["must be"] == "a session before and one after under `placebo` in the cohort file"
+    assert parts["got"] == "only `pre`"
+
+
+@pytest.mark.parametrize(
+    ("key", "domain", "must", "got", "todo"),
+    [
+        ("emotion", {"networks": ["Sall"]}, "a network of the atlas (Cont, Sal, Sub, Vis)", "Sall", "`Sal`"),
+        ("emotion", {"regions": ["amigdala"]}, "a region of the atlas", "amigdala", "did you mean `amygdala`"),
+        ("cognition", {"parcels": ["c1", "c5"]}, "a name of the atlas", "c5", "correct"),
+        ("cognition", {"networks": ["Cont"], "parcels": ["s2"]}, "one domain at most", "s2 in both", "take it out"),
+        ("emotion", {"regions": ["amygdala"]}, "at least two parcels", "1", "widen"),
+        ("emotion", {}, "networks, regions or parcels", "an empty domain", "name what"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_domains_are_told_in_four_parts(
+    study: Study, capsys: pytest.CaptureFixture[str], key: str, domain: dict, must: str, got: str, todo: str
+) -> None:
+    study.domains[key] = domain
+    parts = told(study, capsys, GROUPS)
+    assert "domains.yaml" in parts["where"]
+    assert must in parts["must be"]
+    assert parts["got"] == got
+    assert todo in parts["to do"]

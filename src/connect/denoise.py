@@ -81,7 +81,7 @@ def denoise(
     done: list[Denoised] = []
     for scan in read_scans(scans):
         try:
-            done.append(denoise_scan(scan, raw / scan.name, derivatives / scan.confounds, atlas.stem, settings))
+            done.append(_denoise_scan(scan, raw / scan.name, derivatives / scan.confounds, atlas.stem, settings))
         except UserError as error:
             where = f"scan {scan.name}, strategy {strategy.stem}: {error.where}"
             raise UserError(where, error.must, error.got, error.todo) from error
@@ -89,49 +89,6 @@ def denoise(
     write_array(series, stacked)
     write_table(rows, table)
     write_matrix(coverage, shares, parcels)
-
-
-def denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strategy: Strategy) -> Denoised:
-    """Read and clean one scan; an unusable one comes back without arrays.
-
-    Parameters
-    ----------
-    scan
-        Its row of the scans table.
-    folder
-        What the parcellate stage wrote for it.
-    confounds
-        Its fMRIPrep confounds table.
-    atlas
-        Name of the atlas.
-    strategy
-        The denoising strategy.
-
-    Raises
-    ------
-    UserError
-        If a file is missing, or the confounds do not fit the strategy or the series.
-    """
-    entries: dict[str, Any] = {"participant_id": scan.participant_id, "session_id": scan.session_id or None}
-    entries |= {"run": scan.run or None, "scan": scan.name}
-    quality = read_record(folder / qc_name(scan.name))
-    if quality["unusable"]:
-        return Denoised({**entries, "unusable": sentence(UnusableScan(**quality["unusable"]))})
-    values, shares, parcels = _parcellated(folder, scan.name, atlas)
-    found = read_confounds(confounds, strategy)
-    if len(found.kept) != len(values):
-        must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
-        raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
-    n_kept = int(found.kept.sum())
-    entries |= {"n_volumes": len(values), "n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
-    entries |= {"mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
-    try:
-        cleaned = clean(values, found.matrix, found.kept, scan.tr, strategy)
-    except UnusableScan as error:
-        return Denoised({**entries, "unusable": sentence(error)})
-    entries |= {"tdof": cleaned.tdof, "n_confounds": cleaned.n_confounds}
-    silent = np.isnan(cleaned.series).all(axis=0) & (shares > 0)
-    return Denoised(entries, cleaned.series.astype(np.float32), np.where(silent, np.nan, shares), parcels)
 
 
 def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, tuple[str, ...]]:
@@ -166,6 +123,30 @@ def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarr
 def sentence(error: UserError) -> str:
     """Return on one line what is wrong with a scan, for a cell of a table."""
     return " ".join(f"{error.where}: {error.got}; must be {error.must}".split())
+
+
+def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strategy: Strategy) -> Denoised:
+    """Read and clean one scan; an unusable one comes back without arrays."""
+    entries: dict[str, Any] = {"participant_id": scan.participant_id, "session_id": scan.session_id or None}
+    entries |= {"run": scan.run or None, "scan": scan.name}
+    quality = read_record(folder / qc_name(scan.name))
+    if quality["unusable"]:
+        return Denoised({**entries, "unusable": sentence(UnusableScan(**quality["unusable"]))})
+    values, shares, parcels = _parcellated(folder, scan.name, atlas)
+    found = read_confounds(confounds, strategy)
+    if len(found.kept) != len(values):
+        must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
+        raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
+    n_kept = int(found.kept.sum())
+    entries |= {"n_volumes": len(values), "n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
+    entries |= {"mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
+    try:
+        cleaned = clean(values, found.matrix, found.kept, scan.tr, strategy)
+    except UnusableScan as error:
+        return Denoised({**entries, "unusable": sentence(error)})
+    entries |= {"tdof": cleaned.tdof, "n_confounds": cleaned.n_confounds}
+    silent = np.isnan(cleaned.series).all(axis=0) & (shares > 0)
+    return Denoised(entries, cleaned.series.astype(np.float32), np.where(silent, np.nan, shares), parcels)
 
 
 def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

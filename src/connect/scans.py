@@ -94,7 +94,8 @@ def check_columns(path: Path | str, present: Sequence[str], required: Iterable[s
     for column in required:
         if column not in present:
             todo = f"add the column{suggest(column, present)}"
-            raise UserError(path, f"a table with the column `{column}`", f"columns {', '.join(present)}", todo)
+            shown = ", ".join(present[:12]) + (f" and {len(present) - 12} more" if len(present) > 12 else "")
+            raise UserError(path, f"a table with the column `{column}`", f"columns {shown}", todo)
 
 
 def _scan(path: Path, number: int, row: Mapping[str, str]) -> Scan:

@@ -103,7 +103,8 @@ def _results(study: Study, model: str) -> Path:
 @pytest.fixture(scope="module")
 def matrices(shared_data: Path) -> dict[tuple[str, str], np.ndarray]:
     """Return the connectome of every participant and session, by nilearn alone."""
-    masker = NiftiLabelsMasker(shared_data / "atlases" / "aal90" / "AAL90_3mm.nii.gz", standardize=None)
+    atlas = shared_data / "atlases" / "aal90" / "AAL90_3mm.nii.gz"
+    masker = NiftiLabelsMasker(atlas, standardize=None, resampling_target=None)
     measure = ConnectivityMeasure(kind="correlation", cov_estimator=EmpiricalCovariance(), standardize=False)
     found = {}
     for path in sorted((shared_data / "psilocybin").rglob("*_desc-preproc_bold.nii.gz")):

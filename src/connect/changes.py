@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from connect.config import suggest
-from connect.design import MOTION, variables
+from connect.design import MOTION, groups, variables
 from connect.errors import UserError
+from connect.people import check_columns, word
 from connect.settings.cohort import Cohort
 from connect.settings.model import Model
 
@@ -58,6 +59,15 @@ class Changes:
     def analysed(self) -> pd.DataFrame:
         """Rows of the analysed participants, in the order of the weights."""
         return self.people[self.people["analysed"] == "yes"].reset_index(drop=True)
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return the change of each analysed participant ``(n, ...)`` in values of the sessions ``(n_sessions, ...)``.
+
+        Sessions that no analysed participant uses are left out, so that what is missing there stays there.
+        """
+        used = self.weights.any(axis=0)
+        change: np.ndarray = self.weights[:, used] @ values[used]
+        return change
 
 
 def by_session(connectomes: np.ndarray, scans: pd.DataFrame, cohort: Cohort) -> Sessions:
@@ -111,7 +121,8 @@ def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
     Raises
     ------
     UserError
-        If a name is not a condition of the cohort, or none is named where the cohort has several.
+        If a name is not a condition of the cohort, none is named where the cohort has several, or a condition has no
+        session before or after.
     """
     names = tuple(part.strip() for part in text.split(" - ")) if text else ("",)
     for name in names:
@@ -121,32 +132,17 @@ def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
             raise UserError(
                 f"{where}, key condition", f"`a` or `a - b` with conditions out of {known}", text or "nothing", todo
             )
-    if len(names) > 2:
-        raise UserError(f"{where}, key condition", "one condition, or a difference of two", text, "use two at most")
-    return names
-
-
-def join_participants(table: pd.DataFrame, sessions: Sessions, where: object) -> pd.DataFrame:
-    """Return one row per participant of the table.
-
-    Raises
-    ------
-    UserError
-        If a participant is listed twice, or has scans and no row.
-    """
-    twice = table.loc[table["participant_id"].duplicated(), "participant_id"]
-    if len(twice):
-        raise UserError(where, "each participant once", f"{twice.iloc[0]} twice", "remove one of the rows")
-    unknown = sorted(set(sessions.table["participant_id"]) - set(table["participant_id"]))
-    if unknown:
-        got = f"no row for {', '.join(unknown[:5])}" + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        phases = {session.phase for session in cohort.sessions.values() if session.condition == name}
+        if len(phases) < 2:
+            must = f"a session before and one after{f' under `{name}`' if name else ''} in the cohort file"
+            raise UserError(
+                f"{where}, key condition", must, f"only `{phases.pop()}`", "add the session to the cohort file"
+            )
+    if len(names) > len(set(names)) or len(names) > 2:
         raise UserError(
-            where,
-            "a row for every participant with scans",
-            got,
-            "add the rows, or remove the scans from the scans table",
+            f"{where}, key condition", "one condition, or a difference of two", text, "name two at most, once each"
         )
-    return table
+    return names
 
 
 def select(
@@ -155,6 +151,7 @@ def select(
     kept: pd.DataFrame,
     model: Model,
     conditions: tuple[str, ...],
+    cohort: Cohort,
     where: object,
 ) -> Changes:
     """Decide for every participant whether the model can use them, and why not.
@@ -162,20 +159,21 @@ def select(
     Raises
     ------
     UserError
-        If the model names a column that the participants table lacks, or nobody is left.
+        If the model names a column that the participants table lacks or that connect writes itself, such a column has
+        an empty cell, or nobody is left.
     """
     names = variables(model)
-    for name in names:
-        if name not in subjects:
-            must = f"columns of the participants table ({', '.join(subjects.columns)})"
-            raise UserError(where, must, name, "correct the formula or `where`, or add the column")
+    check_columns(subjects, names, where)
+    subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
+    needed = [label for label, session in cohort.sessions.items() if session.condition in conditions]
+    motion = sessions.table["mean_fd"].to_numpy()
     rows, kernels = [], []
     for subject in subjects.to_dict("records"):
         kernel = weights(sessions.table, conditions, subject["participant_id"])
-        reason = _reason(subject, kernel, kept, model, names)
-        motion = np.nan if kernel is None else float(kernel @ sessions.table["mean_fd"].to_numpy())
+        reason = _reason(subject, model, names) or _lost(subject["participant_id"], sessions.table, kept, needed)
+        moved = np.nan if kernel is None else float(kernel[kernel != 0] @ motion[kernel != 0])
         shown = {name: subject[name] for name in ("participant_id", *names)}
-        rows.append({**shown, MOTION: motion, "analysed": "no" if reason else "yes", "reason": reason or None})
+        rows.append({**shown, MOTION: moved, "analysed": "no" if reason else "yes", "reason": reason or None})
         kernels += [kernel] if kernel is not None and not reason else []
     people = pd.DataFrame(rows)
     if not kernels:
@@ -187,24 +185,26 @@ def select(
             "loosen the limits, or correct `where` and the sessions",
         )
     kernel = np.stack(kernels)
-    used = np.abs(kernel).sum(axis=0) > 0
-    return Changes(people, kernel, np.isfinite(sessions.connectomes[used]).all(axis=0))
+    return Changes(people, kernel, np.isfinite(sessions.connectomes[kernel.any(axis=0)]).all(axis=0))
 
 
-def _reason(
-    subject: Mapping[Any, Any], kernel: np.ndarray | None, kept: pd.DataFrame, model: Model, names: Sequence[str]
-) -> str:
+def _reason(subject: Mapping[Any, Any], model: Model, names: Sequence[str]) -> str:
     for column, allowed in model.where.items():
-        if str(subject[column]) not in allowed:
-            return f"{column} is {subject[column]}"
-    for name in names:
-        if pd.isna(subject[name]):
-            return f"no value of {name}"
-    if kernel is None:
-        own = kept[kept["participant_id"] == subject["participant_id"]]
-        lost = [f"{row.session_id} excluded: {row.reason}" for row in own[own["kept"] == "no"].itertuples()]
-        return "; ".join(lost) or ("a session is missing" if len(own) else "no scans")
-    return ""
+        if not pd.isna(subject[column]) and word(subject[column]) not in allowed:
+            return f"{column} is {word(subject[column])}"
+    return next((f"no value of {name}" for name in names if pd.isna(subject[name])), "")
+
+
+def _lost(participant: str, sessions: pd.DataFrame, kept: pd.DataFrame, needed: Sequence[str]) -> str:
+    """Return why a participant lacks sessions that the model needs, or nothing if none is lacking."""
+    present = sessions.loc[sessions["participant_id"] == participant, "session_id"].str.removeprefix("ses-")
+    own = kept[kept["participant_id"] == participant]
+    texts = []
+    for label in (label for label in needed if label not in set(present)):
+        excluded = (own["session_id"].str.removeprefix("ses-") == label) & (own["kept"] == "no")
+        reasons = "; ".join(own.loc[excluded, "reason"].astype(str).unique())
+        texts.append(f"ses-{label} excluded: {reasons}" if reasons else f"ses-{label} is missing")
+    return "; ".join(texts) if len(own) else "no scans"
 
 
 def _mean_runs(connectomes: np.ndarray) -> np.ndarray:

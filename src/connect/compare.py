@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from connect.changes import Changes, Sessions, by_session, conditions_of, join_participants, select
+from connect.changes import Changes, Sessions, by_session, conditions_of, select
 from connect.config import read
 from connect.design import MOTION, Design, design
 from connect.inference import Arrangements, Fit, Tested, fit, interval, test
@@ -28,6 +28,7 @@ from connect.parcels import (
     domain_values,
     network_blocks,
 )
+from connect.people import join_participants
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -113,10 +114,10 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     domain = domain_of(parcels, read(Domains, domains), domains)
     plan = read(Cohort, cohort)
     sessions = by_session(read_array(connectomes), read_table(scans), plan)
-    subjects = join_participants(read_table(participants, ["participant_id"]), sessions, participants)
-    changes = select(
-        sessions, subjects, read_table(kept), settings, conditions_of(settings.condition, plan, model), model
-    )
+    screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
+    subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
+    conditions = conditions_of(settings.condition, plan, model)
+    changes = select(sessions, subjects, screened, settings, conditions, plan, model)
     made = design(changes.analysed, settings, model)
     table = session_values(sessions, domain, changes)
     results = tests(sessions, table, parcels, domain, changes, made, settings)
@@ -158,12 +159,12 @@ def tests(
     quantities = values[list(QUANTITIES)].to_numpy()
     sizes = [int((chosen & changes.use).sum()) for chosen in domain_edges(domain).values()]
     label = pd.DataFrame({"quantity": list(QUANTITIES), "n_edges": [*sizes, sum(sizes)]})
-    primary = level(changes.weights @ quantities[:, :1], label[:1], made, model, "primary test, not corrected")
-    others = level(changes.weights @ quantities[:, 1:], label[1:], made, model, "other domain-level quantities")
-    edges = changes.weights @ np.where(changes.use, sessions.connectomes, np.nan)
+    primary = level(changes.of(quantities[:, :1]), label[:1], made, model, "primary test, not corrected")
+    others = level(changes.of(quantities[:, 1:]), label[1:], made, model, "other domain-level quantities")
+    edges = changes.of(np.where(changes.use, sessions.connectomes, np.nan))
     return {
         "domain": pd.concat([primary, others], ignore_index=True),
-        "network": level(changes.weights @ pairs, _network_labels(blocks, changes.use), made, model, "network pairs"),
+        "network": level(changes.of(pairs), _network_labels(blocks, changes.use), made, model, "network pairs"),
         "edge": level(edges, _edge_labels(parcels, domain), made, model, "edges"),
     }
 
@@ -173,7 +174,9 @@ def level(changes: np.ndarray, labels: pd.DataFrame, made: Design, model: Model,
     found: Fit = fit(changes, made, model.confidence)
     tested: Tested = test(changes, made, model.permutations, model.seed)
     found_all = ~np.isnan(changes).any(axis=0)
-    reasons = np.array(["missing in an analysed scan", "no variance"], dtype=object)[found_all.astype(int)]
+    reasons = np.array(["missing or undefined in an analysed session", "no variance"], dtype=object)[
+        found_all.astype(int)
+    ]
     columns: dict[str, Any] = {
         "n": made.n, "estimate": found.estimate, "ci_low": found.low, "ci_high": found.high,
         "g": found.g, "g_low": found.g_low, "g_high": found.g_high, "t": found.t, "df": made.df,
@@ -189,7 +192,7 @@ def summarise(
     """Return what was asked and found as one record."""
     primary = results["domain"].iloc[0]
     arms = changes.analysed[made.arms].astype(str) if made.arms else pd.Series([""] * made.n)
-    change = changes.weights @ values[PRIMARY].to_numpy()
+    change = changes.of(values[PRIMARY].to_numpy())
     moves = Arrangements(made, model.permutations, model.seed)
     return {
         "question": model.question,
@@ -217,7 +220,7 @@ def summarise(
 
 
 def _arm(name: str, change: np.ndarray, confidence: float) -> dict[str, Any]:
-    mean, low, high = interval(change, confidence)
+    mean, low, high = map(_plain, interval(change, confidence))
     return {"arm": name, "n": len(change), "mean_change": mean, "ci_low": low, "ci_high": high}
 
 

@@ -66,7 +66,7 @@ def connect(series: Sequence[np.ndarray], settings: Measure) -> np.ndarray:
     Parameters
     ----------
     series
-        One array ``(n_volumes, n_parcels)`` per scan; a parcel with NaN is missing in that scan.
+        One array ``(n_volumes, n_parcels)`` per scan; a parcel with NaN or without variance is missing in that scan.
     settings
         The measure.
 
@@ -79,15 +79,20 @@ def connect(series: Sequence[np.ndarray], settings: Measure) -> np.ndarray:
     Raises
     ------
     UserError
-        If the measure is not registered, or Fisher's z is asked of values that are no correlations.
+        If the measure is not registered, Fisher's z is asked of values that are no correlations, or a measure that
+        needs several scans has too few scans or parcels in common.
     """
     made = registered(settings.kind)
     if settings.fisher_z and not made.correlation:
         todo = "write `fisher_z: false`"
         raise UserError("key fisher_z of the measure", f"false for `{settings.kind}`", "true", todo)
-    present = np.stack([np.isfinite(one).all(axis=0) for one in series])
+    present = np.stack([np.isfinite(one).all(axis=0) & (np.ptp(one, axis=0) > 0) for one in series])
     if made.together:
         present[:] = present.all(axis=0)
+        if len(series) < 2 or present[0].sum() < 2:
+            got = f"{len(series)} scans with {present[0].sum()} parcels in common"
+            must = f"at least two scans and two parcels that all scans have, for `{settings.kind}`"
+            raise UserError("key kind of the measure", must, got, "choose a measure of one scan, such as `correlation`")
         values = _scatter(made.matrices([one[:, keep] for one, keep in zip(series, present, strict=True)]), present)
     else:
         parts = [_scatter(made.matrices([one[:, keep]]), keep[None]) for one, keep in zip(series, present, strict=True)]

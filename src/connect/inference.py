@@ -3,9 +3,9 @@
 The statistic is Student's t of the contrast. Its null distribution comes from the residuals of the reduced model
 (Freedman and Lane 1983; Winkler et al. 2014, NeuroImage 92:381): signs are flipped when the question is a mean change,
 participants are permuted when it is a difference or a slope. Every participant moves as a whole, so that the
-dependence among columns is kept. When there are no more rearrangements than the model asks for, all are enumerated and
-the p-values are exact; else p = (b + 1) / (m + 1) (Phipson and Smyth 2010). The observed arrangement is always among
-them, so no p is 0.
+dependence among columns is kept. When there are no more rearrangements than the model asks for, all are enumerated, and
+without covariates the p-values are exact; else p = (b + 1) / (m + 1) (Phipson and Smyth 2010). The observed arrangement
+is always among them, so no p is 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLOCK = 64
 """Rearrangements that are worked on at once."""
 
 TOLERANCE = 1e-9
-"""Relative difference below which two statistics count as equal: rounding must not break ties."""
+"""Difference below which two partial correlations count as equal: rounding must not break ties."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
 
     Hedges' g is the contrast over the residual standard deviation, times the correction for small samples J; for a
     mean change it is the change in units of the standard deviation of changes. Its interval comes from the noncentral
-    t distribution (Hedges 1981; Cumming and Finch 2001).
+    t distribution (Hedges 1981; Cumming and Finch 2001) and is exact without J, which corrects the estimate only.
 
     Parameters
     ----------
@@ -76,17 +76,12 @@ def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
         Level of the intervals.
     """
     effect, residuals = _reduced(changes, design)
-    norm = effect @ effect
-    estimate = effect @ residuals / norm
-    sigma = _sigma(residuals, estimate, norm, design.df)
-    error = sigma / np.sqrt(norm)
-    t = np.divide(estimate, error, out=np.full(estimate.shape, np.nan), where=error > 0)
+    estimate, error = _coefficient(effect, residuals, design.df)
+    t = estimate / error
     half = stats.t.ppf((1 + confidence) / 2, design.df) * error
-    unit = hedges_correction(design.df) / np.sqrt(norm)
-    low, high = noncentrality(t, design.df, confidence)
-    bad = np.isnan(t)
-    estimate = np.where(bad, np.nan, estimate)
-    return Fit(estimate, estimate - half, estimate + half, t, t * unit, low * unit, high * unit)
+    low, high = noncentrality(t, design.df, confidence) / np.linalg.norm(effect)
+    g = hedges_correction(design.df) * t / np.linalg.norm(effect)
+    return Fit(estimate, estimate - half, estimate + half, t, g, low, high)
 
 
 def test(changes: np.ndarray, design: Design, n_permutations: int, seed: int) -> Tested:
@@ -104,15 +99,15 @@ def test(changes: np.ndarray, design: Design, n_permutations: int, seed: int) ->
         Seed of the random ones.
     """
     effect, residuals = _reduced(changes, design)
-    observed = np.abs(_t(effect[None], residuals, design)[0])
-    usable = np.isfinite(observed)
+    usable = np.isfinite(_coefficient(effect, residuals, design.df)[1])
+    residuals = residuals[:, usable]
+    bar = _strength(effect, residuals, design) - TOLERANCE
     exceed, exceed_max = np.zeros(usable.sum()), np.zeros(usable.sum())
     moves = Arrangements(design, n_permutations, seed)
     for block in moves:
-        t = np.abs(_t(effect[None], residuals[:, usable], design, block))
-        bar = observed[usable] * (1 - TOLERANCE)
-        exceed += (t >= bar).sum(axis=0)
-        exceed_max += (t.max(axis=1, initial=0)[:, None] >= bar).sum(axis=0)
+        strength = _strength(effect, residuals, design, block)
+        exceed += (strength >= bar).sum(axis=0)
+        exceed_max += (strength.max(axis=1, initial=0)[:, None] >= bar).sum(axis=0)
     p, p_fwe = (_spread(values / moves.count, usable) for values in (exceed, exceed_max))
     return Tested(p, p_fwe, fdr(p))
 
@@ -126,7 +121,7 @@ class Arrangements:
 
     def __init__(self, design: Design, n_permutations: int, seed: int) -> None:
         self.design, self.seed, self.n_permutations = design, seed, n_permutations
-        groups = np.unique(np.round(design.effect, 9)).size
+        groups = np.unique(np.round(design.effect / np.abs(design.effect).max(), 9)).size
         self.two_groups = not design.flips and design.nuisance.shape[1] == 1 and groups == 2
         self.possible = self._possible()
         self.exact = self.possible <= n_permutations + 1
@@ -191,53 +186,57 @@ def hedges_correction(df: int) -> float:
     return float(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2))
 
 
-def noncentrality(t: np.ndarray, df: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the interval of the noncentrality parameter behind observed t-values ``(n_columns,)``."""
+def noncentrality(t: np.ndarray, df: int, confidence: float) -> np.ndarray:
+    """Return the bounds ``(2, n_columns)`` of the noncentrality parameter behind observed t-values ``(n_columns,)``."""
     tail = (1 - confidence) / 2
-    low = special.nctdtrinc(float(df), 1 - tail, t)
-    high = special.nctdtrinc(float(df), tail, t)
-    return low, high
+    return np.stack([special.nctdtrinc(float(df), p, t) for p in (1 - tail, tail)])
 
 
 def _reduced(changes: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
-    """Return the effect and the changes, both with the nuisance regressed out."""
+    """Return the effect and the changes, both with the nuisance regressed out; residuals of rounding are 0."""
     basis = _basis(design.nuisance)
-    return design.effect - basis @ (basis.T @ design.effect), changes - basis @ (basis.T @ changes)
+    residuals = changes - basis @ (basis.T @ changes)
+    rounding = np.square(residuals).sum(axis=0) <= 1e-24 * np.square(changes).sum(axis=0)
+    return design.effect - basis @ (basis.T @ design.effect), np.where(rounding, 0.0, residuals)
 
 
 def _basis(nuisance: np.ndarray) -> np.ndarray:
     return np.linalg.qr(nuisance)[0] if nuisance.shape[1] else np.zeros((len(nuisance), 0))
 
 
-def _t(effect: np.ndarray, residuals: np.ndarray, design: Design, moves: np.ndarray | None = None) -> np.ndarray:
-    """Return t ``(n_moves, n_columns)`` of the full model fitted to rearranged residuals of the reduced one."""
-    basis = _basis(design.nuisance).T
-    lhs = np.concatenate([effect, basis])
+def _coefficient(effect: np.ndarray, residuals: np.ndarray, df: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficient of the effect in each column and its standard error; NaN without variance around it."""
+    norm = effect @ effect
+    estimate = effect @ residuals / norm
+    rss = np.square(residuals - effect[:, None] * estimate).sum(axis=0)
+    varies = rss > 1e-12 * np.square(residuals).sum(axis=0)
+    return np.where(varies, estimate, np.nan), np.sqrt(np.where(varies, rss, np.nan) / df / norm)
+
+
+def _strength(effect: np.ndarray, residuals: np.ndarray, design: Design, moves: np.ndarray | None = None) -> np.ndarray:
+    """Return |r| ``(n_moves, n_columns)``: partial correlations of the effect with rearranged residuals.
+
+    |t| = sqrt(df) |r| / sqrt(1 - r^2) grows with it, so that both give the same p; r stays precise where t is huge or,
+    in an arrangement that the model fits perfectly, infinite.
+    """
+    lhs = np.concatenate([effect[None] / np.linalg.norm(effect), _basis(design.nuisance).T])
     rows = lhs[None] if moves is None else _rearranged(lhs, moves, flips=design.flips)
-    products = rows @ residuals
-    norm = float(effect[0] @ effect[0])
-    beta = products[:, 0] / norm
+    products = np.square(rows @ residuals)
     total = np.square(residuals).sum(axis=0)
-    rss = total - np.square(products[:, 1:]).sum(axis=1) - beta**2 * norm
-    sigma2 = np.where(rss > total * 1e-12, rss, np.nan) / design.df
-    t: np.ndarray = beta * np.sqrt(norm) / np.sqrt(sigma2)
-    return t
+    left = total - products[:, 1:].sum(axis=1)
+    r2 = np.divide(products[:, 0], left, out=np.ones_like(left), where=left > 1e-12 * total)
+    strength: np.ndarray = np.sqrt(np.minimum(r2, 1))
+    return strength
 
 
 def _rearranged(lhs: np.ndarray, moves: np.ndarray, *, flips: bool) -> np.ndarray:
     """Return the left-hand rows ``(n_moves, n_rows, n)`` whose product with the residuals rearranges the residuals."""
     moved = np.empty((len(moves), *lhs.shape))
     if flips:
-        return np.multiply(lhs[None], moves[:, None], out=moved)
+        moved[:] = lhs * moves[:, None]
+        return moved
     np.put_along_axis(moved, np.broadcast_to(moves[:, None], moved.shape), np.broadcast_to(lhs, moved.shape), axis=2)
     return moved
-
-
-def _sigma(residuals: np.ndarray, estimate: np.ndarray, norm: float, df: int) -> np.ndarray:
-    total = np.square(residuals).sum(axis=0)
-    rss = total - estimate**2 * norm
-    sigma: np.ndarray = np.sqrt(np.where(rss > total * 1e-12, rss, np.nan) / df)
-    return sigma
 
 
 def _spread(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -80,19 +80,24 @@ def partial_correlation(series: Sequence[np.ndarray]) -> np.ndarray:
     Parcels are as many as volumes or more, where the plain covariance has no inverse; shrinkage gives it one
     (Ledoit and Wolf 2004).
     """
-    return _nilearn("partial correlation", LedoitWolf(store_precision=False), series)
+    return _nilearn("partial correlation", LedoitWolf(store_precision=False), _standardized(series))
 
 
 @measure("shrunk_correlation", correlation=True)
 def shrunk_correlation(series: Sequence[np.ndarray]) -> np.ndarray:
     """Return the correlation of the Ledoit-Wolf covariance (Ledoit and Wolf 2004)."""
-    return _nilearn("correlation", LedoitWolf(store_precision=False), series)
+    return _nilearn("correlation", LedoitWolf(store_precision=False), _standardized(series))
 
 
 @measure("tangent", together=True)
 def tangent(series: Sequence[np.ndarray]) -> np.ndarray:
     """Return deviations from the geometric mean of all scans in tangent space (Varoquaux et al. 2010)."""
     return _nilearn("tangent", LedoitWolf(store_precision=False), series)
+
+
+def _standardized(series: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return series of unit variance: Ledoit-Wolf shrinks towards equal variances, so the units must not matter."""
+    return [(one - one.mean(axis=0)) / one.std(axis=0, ddof=1) for one in series]
 
 
 def _nilearn(kind: str, estimator: Any, series: Sequence[np.ndarray]) -> np.ndarray:

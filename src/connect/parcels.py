@@ -94,11 +94,14 @@ def domain_edges(domain: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def network_blocks(networks: Sequence[str]) -> list[Block]:
-    """Return the blocks between every two networks and within each, in the order in which networks first appear."""
-    labels = np.array(networks)
+    """Return the blocks between every two networks and within each, in the order in which networks first appear.
+
+    A parcel whose network is missing is in no block.
+    """
+    labels = np.array(networks, dtype=object)
     first, second = np.triu_indices(len(labels), 1)
     blocks = []
-    for a, b in combinations_with_replacement(dict.fromkeys(networks), 2):
+    for a, b in combinations_with_replacement(dict.fromkeys(labels[~pd.isna(labels)]), 2):
         inside = ((labels[first] == a) & (labels[second] == b)) | ((labels[first] == b) & (labels[second] == a))
         if inside.any():
             blocks.append(Block(a, b, np.flatnonzero(inside)))
@@ -109,7 +112,7 @@ def block_means(connectomes: np.ndarray, blocks: Sequence[Block], use: np.ndarra
     """Return the mean of the usable edges of each block ``(n_rows, n_blocks)``; NaN for a block without any."""
     n_edges = connectomes.shape[1]
     means = [_mean(connectomes, np.isin(np.arange(n_edges), block.edges) & use) for block in blocks]
-    return np.stack(means, axis=1)
+    return np.stack(means, axis=1) if means else np.empty((len(connectomes), 0))
 
 
 def _mean(connectomes: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -27,15 +27,16 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Let the digest read a package of two stages with a helper each and one in common."""
     package = tmp_path / "small"
     (package / "settings").mkdir(parents=True)
-    (package / "templates").mkdir()
+    (package / "page").mkdir()
     (package / "one.py").write_text('"""One."""\nfrom connect.helper import f\nfrom connect.settings.kind import K\n')
     (package / "two.py").write_text('"""Two."""\nimport connect.other as o\nfrom connect import common\nimport json\n')
-    (package / "page.py").write_text('FOLDER = "templates"\n')
+    (package / "page" / "__init__.py").write_text("from connect.page import parts\n")
+    (package / "page" / "parts.py").write_text("Y = 1\n")
     (package / "helper.py").write_text("from connect.common import g\n\n\ndef f():\n    return g()\n")
     (package / "common.py").write_text('def g():\n    """Give 1."""\n    return 1\n')
     (package / "other.py").write_text("X = 1\n")
     (package / "settings" / "kind.py").write_text('class K:\n    a = 1\n    """What a is."""\n')
-    (package / "templates" / "page.html").write_text("<p>")
+    (package / "page" / "page.html").write_text("<p>")
     monkeypatch.setattr(digest, "PACKAGE", package)
     digest._read.cache_clear()
     yield package
@@ -44,7 +45,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def changed(package: Path, file: str, old: str, new: str) -> set[str]:
     """Edit a file; return the stages whose digest changes by that."""
-    stages = [path.stem for path in package.glob("*.py")]
+    stages = [path.stem for path in package.glob("*.py")] + ["page"]
     before = {stage: digest.code(stage) for stage in stages}
     path = package / file
     text = path.read_text()
@@ -79,7 +80,8 @@ def test_comments_docstrings_and_layout_do_not_count(small: Path, file: str, old
         ("common.py", "return 1", "return 2", {"one", "two", "helper", "common"}),
         ("other.py", "X = 1", "X = 2", {"two", "other"}),
         ("settings/kind.py", "a = 1", "a = 2", {"one"}),
-        ("templates/page.html", "<p>", "<b>", {"page"}),
+        ("page/page.html", "<p>", "<b>", {"page"}),
+        ("page/parts.py", "Y = 1", "Y = 2", {"page"}),
         ("two.py", "import json", "import csv", {"two"}),
     ],
 )
@@ -109,7 +111,8 @@ def test_digests_of_the_real_stages_are_stable(package: Path) -> None:
 def test_a_stage_does_not_depend_on_another(package: Path) -> None:
     before = {stage: digest.code(stage) for stage in STAGES}
     for edited in STAGES:
-        path = package / f"{edited}.py"
+        path = digest._file(edited)
+        assert path
         text = path.read_text()
         path.write_text(text + "\n\nEDITED = True\n")
         digest._read.cache_clear()

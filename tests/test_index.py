@@ -12,11 +12,11 @@ import nibabel
 import numpy as np
 import pytest
 
-import connect.draft
+import connect.index.draft
 from connect.config import read
-from connect.draft import draft, find_participants, guess_phases
 from connect.errors import UserError
 from connect.index import index
+from connect.index.draft import draft, find_participants, guess_phases
 from connect.scans import Scan, read_scans
 from connect.settings.cohort import Cohort
 
@@ -552,7 +552,7 @@ def test_participants_that_are_nowhere(fmriprep: Path, capsys: pytest.CaptureFix
 
 
 def test_doctests() -> None:
-    assert doctest.testmod(connect.draft).failed == 0
+    assert doctest.testmod(connect.index.draft).failed == 0
 
 
 # --- real layouts --------------------------------------------------------------------------------------------------

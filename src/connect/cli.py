@@ -53,7 +53,8 @@ def overview() -> str:
     for heading, names in (("commands", COMMANDS), ("stages, in the order in which the workflow runs them", STAGES)):
         lines.append(f"{heading}:")
         for name in names:
-            source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+            path = Path(__file__).with_name(f"{name}.py")
+            source = (path if path.is_file() else path.with_suffix("") / "__init__.py").read_text(encoding="utf-8")
             first = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
             lines.append(f"  {name:<12}{first}")
         lines.append("")

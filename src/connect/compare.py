@@ -220,7 +220,7 @@ def summarise(
 
 
 def _arm(name: str, change: np.ndarray, confidence: float) -> dict[str, Any]:
-    mean, low, high = map(_plain, interval(change, confidence))
+    mean, low, high = interval(change, confidence)
     return {"arm": name, "n": len(change), "mean_change": mean, "ci_low": low, "ci_high": high}
 
 

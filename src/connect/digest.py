@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
+TEMPLATES = (".html", ".css", ".md")
 
 
 class Code(NamedTuple):
-    """What a file does, which modules of connect it imports, and whether it reads templates."""
+    """What a file does, and which modules of connect it imports."""
 
     shape: str
     imports: tuple[str, ...] = ()
-    templates: bool = False
 
 
 def code(stage: str) -> str:
@@ -30,9 +30,9 @@ def code(stage: str) -> str:
 
 
 def modules(name: str) -> set[Path]:
-    """Return the files of a module of connect and of the modules and templates that it needs.
+    """Return the files of a module of connect and of the modules that it needs.
 
-    A module that names the folder ``templates`` needs every file in it.
+    What lies beside the modules of a package and is none, such as a page's template, belongs to the package.
     """
     found: set[Path] = set()
     waiting = [name]
@@ -41,8 +41,8 @@ def modules(name: str) -> set[Path]:
         if path is not None and path not in found:
             found.add(path)
             waiting.extend(_read(path).imports)
-            if _read(path).templates:
-                found.update(file for file in (PACKAGE / "templates").rglob("*") if file.is_file())
+            if path.name == "__init__.py":
+                found.update(file for file in path.parent.iterdir() if file.suffix in TEMPLATES)
     return found
 
 
@@ -61,11 +61,10 @@ def _read(path: Path) -> Code:
     tree = ast.parse(text)
     nodes = list(ast.walk(tree))
     imports = tuple(name for node in nodes for name in _imports(node))
-    templates = any(_names_templates(node) for node in nodes)
     for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return Code(ast.dump(tree), imports, templates)
+    return Code(ast.dump(tree), imports)
 
 
 def _imports(node: ast.AST) -> Iterator[str]:
@@ -76,10 +75,6 @@ def _imports(node: ast.AST) -> Iterator[str]:
         if base:
             yield base
         yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
-
-
-def _names_templates(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split("/")[0] == "templates"
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -284,6 +284,7 @@ def test_runs_of_a_session_are_averaged(study: Study) -> None:
     found = study.run(**GROUPS)
     rows = found.session_values[found.session_values["participant_id"] == "sub-02"].set_index("phase")
     assert list(rows["n_runs"]) == [2, 2]
+    assert list(rows.index) == ["pre", "post"]
     own = study.kept[(study.kept["participant_id"] == "sub-02") & (study.kept["kept"] == "yes")]
     for phase in ("pre", "post"):
         runs = own[own["session_id"] == f"ses-{phase}"]
@@ -402,6 +403,7 @@ def test_what_is_missing_in_scans_of_people_left_out_does_not_matter(study: Stud
     found = study.run(**model)
     for name in TESTS:
         pd.testing.assert_frame_equal(getattr(found, name), getattr(expected, name))
+    pd.testing.assert_frame_equal(*(one.people[one.people["analysed"] == "yes"] for one in (found, expected)))
     assert found.domain_tests["t"].notna().all()
     assert found.summary == expected.summary
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from connect.clean import clean
 from connect.cli import main
-from connect.confounds import read_confounds
 from connect.denoise import ROWS
+from connect.denoise.clean import clean
+from connect.denoise.confounds import read_confounds
 from connect.layout import coverage_name, qc_name, series_name
 from connect.scans import Scan, read_scans, write_scans
 from connect.settings.strategy import Strategy

@@ -14,10 +14,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from connect import images
 from connect.cli import main
 from connect.errors import UnusableScan, UserError
-from connect.images import blamed
+from connect.parcellate import images
+from connect.parcellate.images import blamed
 from tests.scanfiles import SCAN, Files, affine, row, save
 
 SHAPE = (5, 4, 6)

@@ -19,11 +19,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from connect import methods, sections, wording
 from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
-from connect.report import primary, report
+from connect.report import methods, primary, report, sections, wording
 from connect.settings.cohort import Session
 from connect.settings.strategy import Scrub, Strategy
 from connect.tables import read_record, write_array, write_record, write_table
@@ -276,7 +275,7 @@ def test_the_page_is_well_formed_and_accessible(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_what_is_behind_it(root: Path, scheme: str) -> None:
-    css = (root / "src" / "connect" / "templates" / "report.css").read_text()
+    css = (root / "src" / "connect" / "report" / "report.css").read_text()
     light, dark = (dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in css.split("@media")[:2])
     colours = {"light": light, "dark": dark}[scheme]
     for name in ("text", "muted", "link", "open", "closed"):

@@ -16,17 +16,17 @@ from nilearn.signal import clean
 
 from connect.cli import main
 from connect.config import read
-from connect.confounds import read_confounds
+from connect.denoise.confounds import read_confounds
 from connect.errors import UserError
 from connect.parcels import domain_of
-from connect.phantom import CSF, GREY, OUTSIDE, WHITE, Head, affine, build_head
-from connect.planted import CHANGE, CUT_OFF, NO_POST, RESTLESS, recruit
 from connect.scans import Scan, read_scans
 from connect.settings.domains import Domains
 from connect.settings.strategy import Strategy
-from connect.signals import SYSTEMS, coloured, displacement, draw_traits, head_motion, neural, orthonormal
 from connect.simulate import scan as simulated_scan
 from connect.simulate import simulate
+from connect.simulate.phantom import CSF, GREY, OUTSIDE, WHITE, Head, affine, build_head
+from connect.simulate.planted import CHANGE, CUT_OFF, NO_POST, RESTLESS, recruit
+from connect.simulate.signals import SYSTEMS, coloured, displacement, draw_traits, head_motion, neural, orthonormal
 
 PHASES = ("pre", "post")
 STRATEGIES = ("none", "simple", "24p", "24p-gsr", "36p", "acompcor", "scrubbing")

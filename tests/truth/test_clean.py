@@ -16,9 +16,9 @@ from nilearn import signal as nilearn_signal
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 
-from connect.clean import clean, degrees_left
 from connect.config import read
-from connect.confounds import read_confounds
+from connect.denoise.clean import clean, degrees_left
+from connect.denoise.confounds import read_confounds
 from connect.errors import UnusableScan, UserError
 from connect.settings.strategy import Strategy
 
@@ -128,7 +128,7 @@ def test_censored_volumes_with_a_censored_mirror_leave(censored: tuple[int, ...]
     """Censor volumes whose mirror in time is censored too: nilearn 0.13.1 inverts an integer mask with ``~``.
 
     It then lets those volumes into the filter. When this test fails because nilearn agrees, nilearn has mended it: then
-    drop the last assertion, and the remark in connect.clean.
+    drop the last assertion, and the remark in connect.denoise.clean.
     """
     series, confounds, kept = walks(150, 6), walks(150, 8, seed=1), mask(150, *censored)
     series[list(censored)] += 50

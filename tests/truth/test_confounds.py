@@ -13,7 +13,7 @@ import pytest
 from nilearn.interfaces.fmriprep import load_confounds
 
 from connect.config import read
-from connect.confounds import read_confounds
+from connect.denoise.confounds import read_confounds
 from connect.errors import UserError
 from connect.settings.strategy import Scrub, Strategy
 

@@ -18,10 +18,10 @@ from nilearn.image import resample_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiSpheresMasker
 from nilearn.maskers.nifti_spheres_masker import apply_mask_and_get_affinity
 
-from connect.grids import labels, maps, spheres
-from connect.images import Grid
 from connect.layout import series_name
 from connect.parcellate import extract, parcellate
+from connect.parcellate.grids import labels, maps, spheres
+from connect.parcellate.images import Grid
 from connect.tables import read_matrix
 from tests.scanfiles import Files, affine, row, save
 

@@ -92,8 +92,8 @@ def _edited_package(folder: Path, module: str, code: str) -> Path:
     ("module", "stages"),
     [
         ("screen.py", {"screen", "estimate", "compare", "draw", "report"}),
-        ("report.py", {"report"}),
-        ("clean.py", {"denoise", "screen", "estimate", "compare", "draw", "report"}),
+        ("report/__init__.py", {"report"}),
+        ("denoise/clean.py", {"denoise", "screen", "estimate", "compare", "draw", "report"}),
     ],
 )
 def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:

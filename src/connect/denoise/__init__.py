@@ -1,7 +1,7 @@
 """Denoise: from raw parcel series to series cleaned of confounds, slow drifts and censored volumes.
 
-Each scan is cleaned by itself (:mod:`connect.clean`) and the scans are stacked one below the other. A scan that cannot
-be used keeps its row, with the reason and without volumes.
+Each scan is cleaned by itself (:mod:`connect.denoise.clean`) and the scans are stacked one below the other. A scan
+that cannot be used keeps its row, with the reason and without volumes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from connect.clean import clean
 from connect.config import read
-from connect.confounds import read_confounds
+from connect.denoise.clean import clean
+from connect.denoise.confounds import read_confounds
 from connect.errors import UnusableScan, UserError
 from connect.layout import coverage_name, qc_name, series_name
 from connect.scans import Scan, read_scans

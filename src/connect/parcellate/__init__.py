@@ -16,11 +16,11 @@ from typing import Literal
 
 import numpy as np
 
-from connect.atlases import Parcellation, read_parcellation
 from connect.errors import UnusableScan, UserError
-from connect.grids import Weights, put_on_grid
-from connect.images import Grid, blamed, check_file, open_bold, read_image
 from connect.layout import bids_label, coverage_name, entities, qc_name, series_name
+from connect.parcellate.atlases import Parcellation, read_parcellation
+from connect.parcellate.grids import Weights, put_on_grid
+from connect.parcellate.images import Grid, blamed, check_file, open_bold, read_image
 from connect.scans import MISSING, check_columns
 from connect.tables import write_matrix, write_record, written
 

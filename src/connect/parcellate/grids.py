@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from connect.atlases import Parcellation, read_atlas_image
-from connect.images import Grid
+from connect.parcellate.atlases import Parcellation, read_atlas_image
+from connect.parcellate.images import Grid
 
 _CELL = 2 * 3**0.5
 """Largest distance (mm) of two points whose coordinates are equal after truncation to whole millimetres."""

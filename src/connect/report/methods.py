@@ -1,6 +1,6 @@
 """Phrases of the methods text: choices in the words of a paper, and the references that the text cites.
 
-The sentences stand in ``templates/methods.html``; here is what depends on a choice in more than a number.
+The sentences stand in ``methods.html``; here is what depends on a choice in more than a number.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from connect.draft import write_draft
 from connect.errors import UserError
-from connect.fmriprep import find_scans
+from connect.index.draft import write_draft
+from connect.index.fmriprep import find_scans
 from connect.layout import choice, scans_table
 from connect.scans import Scan, write_scans
 from connect.tables import written

@@ -14,7 +14,7 @@ import yaml
 
 from connect.config import read
 from connect.errors import UserError
-from connect.fmriprep import few
+from connect.index.fmriprep import few
 from connect.scans import Scan
 from connect.settings.cohort import Cohort
 from connect.tables import read_record, written

@@ -14,10 +14,10 @@ import numpy as np
 from connect.config import read
 from connect.errors import UserError
 from connect.layout import bids_name, choice
-from connect.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
-from connect.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
 from connect.settings.atlas import Atlas
-from connect.signals import LEAKS, N_VOLUMES, NEURAL, TR, draw_traits, head_motion, leak, neural
+from connect.simulate.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
+from connect.simulate.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
+from connect.simulate.signals import LEAKS, N_VOLUMES, NEURAL, TR, draw_traits, head_motion, leak, neural
 from connect.tables import read_table, write_matrix, write_record, written
 
 ATLAS = "seitzman2018"
@@ -104,7 +104,7 @@ def _write_cohort(folder: Path, cohort: Sequence[Participant], seed: int) -> Non
         "sex": {"Description": "Sex, without any effect", "Levels": {"F": "female", "M": "male"}},
     }
     rows = [tuple(columns), *((person.label, person.arm, person.age, person.sex) for person in cohort)]
-    template = Template(Path(__file__).with_name("templates").joinpath("data_sample.md").read_text(encoding="utf-8"))
+    template = Template(Path(__file__).with_name("data_sample.md").read_text(encoding="utf-8"))
     timing = {"minutes": f"{N_VOLUMES * TR / 60:g}", "n_volumes": N_VOLUMES, "tr": f"{TR:g}"}
     write_record(folder / "dataset_description.json", description)
     write_record(folder / "participants.json", columns)

@@ -12,7 +12,7 @@ import numpy as np
 
 from connect.config import read
 from connect.errors import UserError
-from connect.images import Grid, check_file, read_image
+from connect.parcellate.images import Grid, check_file, read_image
 from connect.scans import check_columns
 from connect.settings.atlas import Atlas
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from connect import methods, sections, wording
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.sections import Choices, Picture, Result
+from connect.report import methods, sections, wording
+from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -184,7 +184,7 @@ def _because(reasons: Sequence[str] | pd.Series[str]) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("connect", "templates"),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

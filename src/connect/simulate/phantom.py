@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from connect.signals import displacement, orthonormal, slow_cosines
+from connect.simulate.signals import displacement, orthonormal, slow_cosines
 
 VOXEL_SIZE = 7.0
 """Edge of the cubic voxels, mm."""

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from connect.config import suggest
 from connect.errors import UserError
+from connect.index.timing import BOLD, Timing, read_timing
 from connect.layout import entities
 from connect.scans import Scan
-from connect.timing import BOLD, Timing, read_timing
 
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 NATIVE = ("native", "T1w", "T2w", "anat", "boldref", "fsnative", "func")

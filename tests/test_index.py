@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import doctest
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_an_existing_cohort_file_is_kept(fmriprep: Path, capsys: pytest.CaptureF
     assert sheet.read_text() == mine
     told = capsys.readouterr().out
     assert "left as it is" in told
-    assert "`derivatives` is config/cohorts/../../elsewhere, but" in told
+    assert "`derivatives` is elsewhere, but" in told
     assert "says nothing of the sessions post" in told
 
 
@@ -503,7 +504,7 @@ def test_paths_far_away_are_absolute(
         sheet.parent.mkdir(parents=True, exist_ok=True)
         sheet.write_text(draft(sheet, place, None, ["pre"]))
         cohort = read(Cohort, sheet)
-        assert cohort.derivatives == sheet.parent / written
+        assert str(cohort.derivatives) == os.path.normpath(sheet.parent / written)
         assert cohort.derivatives.resolve() == place.resolve()
 
 

@@ -1,6 +1,6 @@
 """From scans to changes: one row per participant, post minus pre, and who is left out and why.
 
-Runs of one session are averaged (Fisher z, so that the average is unbiased), sessions take their meaning from the
+Runs of one session are averaged, each run with the same weight, sessions take their meaning from the
 cohort file, and a participant needs both sessions of every condition that the model names.
 """
 

@@ -206,7 +206,7 @@ def summarise(
         "n_not_analysed": int((changes.people["analysed"] == "no").sum()),
         "exchangeability": "sign flips" if made.flips else "permutations of participants",
         "arrangements": moves.count,
-        "exact": moves.exact,
+        "enumerated": moves.enumerated,
         "primary": {
             key: _plain(primary[key])
             for key in ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "t", "df", "p")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -180,7 +181,7 @@ def _scalar(hint: type, value: object, place: Place) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is Path and isinstance(value, str):
-        return place.folder / value
+        return Path(os.path.normpath(place.folder / value))
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise UserError(place, names[hint], repr(value), f"write {names[hint]}")
     return value

@@ -115,7 +115,7 @@ def test(changes: np.ndarray, design: Design, n_permutations: int, seed: int) ->
 class Arrangements:
     """All rearrangements of a design, or a random sample of them that begins with the observed one.
 
-    ``count`` is their number, ``exact`` whether they are all there are. Iterating gives blocks: arrays
+    ``count`` is their number, ``enumerated`` whether they are all there are. Iterating gives blocks: arrays
     ``(n_block, n)`` of signs for sign flips, else of row numbers.
     """
 
@@ -124,11 +124,11 @@ class Arrangements:
         groups = np.unique(np.round(design.effect / np.abs(design.effect).max(), 9)).size
         self.two_groups = not design.flips and design.nuisance.shape[1] == 1 and groups == 2
         self.possible = self._possible()
-        self.exact = self.possible <= n_permutations + 1
-        self.count = self.possible if self.exact else n_permutations + 1
+        self.enumerated = self.possible <= n_permutations + 1
+        self.count = self.possible if self.enumerated else n_permutations + 1
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        rows = self._all() if self.exact else self._random()
+        rows = self._all() if self.enumerated else self._random()
         block: list[np.ndarray] = []
         for row in rows:
             block.append(row)

@@ -202,7 +202,7 @@ def test_two_arms_by_hand(study: Study) -> None:
     np.testing.assert_allclose(found.edge_tests["t"], edges.statistic, rtol=1e-6)
     assert list(found.edge_tests["a"] + "-" + found.edge_tests["b"]) == EDGES
     np.testing.assert_array_equal(found.edge_tests["block"] == "between", BETWEEN)
-    assert (found.summary["arrangements"], found.summary["exact"], found.summary["gate"]) == (252, True, "open")
+    assert (found.summary["arrangements"], found.summary["enumerated"], found.summary["gate"]) == (252, True, "open")
     means = {arm["arm"]: arm["mean_change"] for arm in found.summary["arms"]}
     for arm, values in arms.items():
         assert means[arm] == pytest.approx(values[:, BETWEEN].mean(), rel=1e-6)
@@ -254,7 +254,7 @@ def test_a_drug_against_placebo_within_people_by_hand(within: Study) -> None:
     assert found.primary["t"] == pytest.approx(theirs.statistic, rel=1e-6)
     t = np.array([stats.ttest_1samp(values * flips, 0).statistic for flips in product((1, -1), repeat=9)])
     assert found.primary["p"] == pytest.approx(np.mean(np.abs(t) >= abs(theirs.statistic) - 1e-9))
-    assert (found.summary["arrangements"], found.summary["exact"]) == (512, True)
+    assert (found.summary["arrangements"], found.summary["enumerated"]) == (512, True)
     fd = within.kept.pivot_table(index="participant_id", columns="session_id", values="mean_fd")
     expected = fd["ses-drugpost"] - fd["ses-drugpre"] - fd["ses-placebopost"] + fd["ses-placebopre"]
     np.testing.assert_allclose(found.people["fd_change"], expected, atol=1e-9)

@@ -157,6 +157,17 @@ def test_an_unusable_scan_keeps_its_row(tree: Tree) -> None:
     assert rows["unusable"].notna().sum() == 1
 
 
+def test_a_scan_with_a_gap_in_its_confounds_is_a_result(tree: Tree) -> None:
+    tree.strategy("motion: basic")
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(N_VOLUMES, 6)), columns=list(MOTION))
+    frame.loc[40, "rot_x"] = np.nan
+    tree.confounds(tree.scans[1], frame)
+    assert tree.run() == 0
+    rows = tree.outputs()[1]
+    assert rows["unusable"].notna().tolist() == [False, True, False, False]
+    assert "missing values in rot_x" in rows["unusable"][1]
+
+
 def test_a_scan_with_too_few_volumes_left_is_a_result(tree: Tree) -> None:
     tree.strategy("motion: basic\nscrub: {fd: 0.5, min_segment: 0}")
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(N_VOLUMES, 6)), columns=list(MOTION))

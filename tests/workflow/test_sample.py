@@ -57,3 +57,25 @@ def test_one_core_and_two_give_the_same_bytes(finished: Study, tmp_path: Path) -
     other = sample_study(tmp_path)
     other.run("--cores", "1")
     assert other.digests() == finished.digests()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "parts"),
+    [
+        ("config/config.yaml", "strategies:", "strategis:", ["unknown key `strategis`", "did you mean `strategies`?"]),
+        ("config/config.yaml", "[36p, acompcor]", "[36q]", ["36q.yaml", "did you mean `36p.yaml`?"]),
+        ("config/config.yaml", "sample:", "sampel:", ["sampel.yaml", "did you mean `sample.yaml`?"]),
+        ("config/strategies/36p.yaml", "wm_csf:", "wm_cfs:", ["36p.yaml, line 3", "did you mean `wm_csf`?"]),
+        ("config/models/change-in-waiting.yaml", "~ 1", "~ np.exp(1)", ["key formula", "names, numbers, operators"]),
+    ],
+)
+def test_a_wrong_choice_stops_before_anything_runs(
+    tmp_path: Path, path: str, old: str, new: str, parts: list[str]
+) -> None:
+    study = sample_study(tmp_path)
+    study.edit(path, old, new)
+    done = study.snakemake("--cores", "1")
+    assert done.returncode != 0
+    assert not study.file("results").exists()
+    for part in ["where:", "must be:", "got:", "to do:", *parts]:
+        assert part in done.stderr

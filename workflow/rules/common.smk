@@ -7,12 +7,31 @@ from connect.layout import choice, scans_table
 from connect.scans import read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
+from connect.settings.domains import Domains
+from connect.settings.figure import Figure
+from connect.settings.measure import Measure
+from connect.settings.model import Model
 from connect.settings.plan import Plan
+from connect.settings.strategy import Strategy
 
 PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
+KINDS = {
+    "cohorts": Cohort,
+    "atlases": Atlas,
+    "domains": Domains,
+    "strategies": Strategy,
+    "measures": Measure,
+    "models": Model,
+    "figures": Figure,
+}
+# Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
+CHOICES = {
+    kind: {name: read(KINDS[kind], choice(PLAN.choices, kind, name)) for name in names}
+    for kind, names in PLAN.named.items()
+}
+COHORTS = CHOICES["cohorts"]
 SCANS = {cohort: read_scans(scans_table(PLAN.choices, cohort)) for cohort in PLAN.cohorts}
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
-COHORTS = {cohort: read(Cohort, choice(PLAN.choices, "cohorts", cohort)) for cohort in PLAN.cohorts}
 RESULTS = str(PLAN.results)
 
 
@@ -40,12 +59,11 @@ def of_scan(column):
 
 
 def atlas_files(names):
-    """Return the choice files of atlases with the tables and images that they point to."""
+    """Return the tables and images that atlases point to."""
     paths = []
     for name in names:
-        path = choice(PLAN.choices, "atlases", name)
-        settings = read(Atlas, path)
-        paths += [path, *(str(file) for file in (settings.parcels, settings.image) if file)]
+        settings = CHOICES["atlases"][name]
+        paths += [str(file) for file in (settings.parcels, settings.image) if file]
     return paths
 
 

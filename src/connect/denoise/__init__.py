@@ -133,14 +133,14 @@ def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strateg
     if quality["unusable"]:
         return Denoised({**entries, "unusable": sentence(UnusableScan(**quality["unusable"]))})
     values, shares, parcels = _parcellated(folder, scan.name, atlas)
-    found = read_confounds(confounds, strategy)
-    if len(found.kept) != len(values):
-        must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
-        raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
-    n_kept = int(found.kept.sum())
-    entries |= {"n_volumes": len(values), "n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
-    entries |= {"mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
+    entries |= {"n_volumes": len(values), "mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
     try:
+        found = read_confounds(confounds, strategy)
+        if len(found.kept) != len(values):
+            must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
+            raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
+        n_kept = int(found.kept.sum())
+        entries |= {"n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
         cleaned = clean(values, found.matrix, found.kept, scan.tr, strategy)
     except UnusableScan as error:
         return Denoised({**entries, "unusable": sentence(error)})

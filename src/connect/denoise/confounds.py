@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from nilearn.interfaces.fmriprep import load_confounds
 
-from connect.errors import UserError
+from connect.errors import UnusableScan, UserError
 from connect.settings.strategy import Strategy
 from connect.tables import read_table
 
@@ -70,8 +70,9 @@ def read_confounds(path: Path, strategy: Strategy) -> Confounds:
     Raises
     ------
     UserError
-        If the table, its sidecar or a column that the strategy needs is missing, or a confound has no value in a kept
-        volume.
+        If the table, its sidecar or a column that the strategy needs is missing.
+    UnusableScan
+        If a confound has no value in a kept volume.
     """
     n_volumes = _check_table(path, strategy)
     # nilearn finds the table from the name of the image; the name made from the table's leads to this table only.
@@ -90,7 +91,7 @@ def read_confounds(path: Path, strategy: Strategy) -> Confounds:
     gaps = ~np.isfinite(matrix[kept]).all(axis=0)
     if gaps.any():
         got = f"missing values in {', '.join(np.array(names)[gaps])}"
-        raise UserError(path, "a number in each kept volume", got, "run fMRIPrep again for this scan")
+        raise UnusableScan(path, "a number in each kept volume", got, "run fMRIPrep again for this scan")
     return Confounds(matrix, names, kept)
 
 

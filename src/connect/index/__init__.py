@@ -26,7 +26,7 @@ def index(fmriprep: Path, /, cohort: str, space: str = "", task: str = "", choic
     fmriprep
         fMRIPrep folder (`--level full`). Nothing is written to it.
     cohort
-        Name of the cohort: letters, digits, `-` and `_`.
+        Name of the cohort: letters, digits and `-`.
     space
         Space in fMRIPrep's notation, such as `MNI152NLin6Asym` or `MNI152NLin6Asym:res-2`. Without it,
         MNI152NLin2009cAsym if it is there, else the only standard space.
@@ -41,10 +41,12 @@ def index(fmriprep: Path, /, cohort: str, space: str = "", task: str = "", choic
         If the folder holds no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
         confounds or its repetition time.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", cohort):
-        raise UserError("--cohort", "a name of letters, digits, `-` and `_`", cohort, "choose such a name")
+    if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
+        raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
     scans, notes = find_scans(fmriprep, space, task)
     table, sheet = Path(scans_table(choices, cohort)), Path(choice(choices, "cohorts", cohort))
+    if len({scan.task for scan in scans}) > 1:
+        notes.append("CHECK: scans of several tasks, which are averaged within a session; choose one with --task")
     notes += write_draft(sheet, fmriprep, scans)
     with written(table) as aside:
         write_scans(aside, scans)

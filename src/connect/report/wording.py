@@ -65,7 +65,7 @@ def counted(summary: Mapping[str, Any]) -> str:
     n, p = summary["arrangements"], summary["primary"]["p"]
     kind = "sign flips" if summary["exchangeability"] == "sign flips" else "permutations"
     share = "" if _missing(p) else f"{round(p * n):,} of "
-    if not summary["exact"]:
+    if not summary["enumerated"]:
         return f"{share}{n:,} random {kind}"
     return f"{share}all {n:,} {kind}" if covariates(summary) else f"exact, {share}{n:,} {kind}"
 
@@ -136,7 +136,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 def smallest_p(summary: Mapping[str, Any]) -> float:
     """Return a bound below which no p-value of a summary can lie; flipping every sign gives the same |t|."""
-    ties = 2 if summary["exact"] and summary["exchangeability"] == "sign flips" else 1
+    ties = 2 if summary["enumerated"] and summary["exchangeability"] == "sign flips" else 1
     return float(ties / summary["arrangements"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +29,18 @@ class Plan:
 
     def __post_init__(self) -> None:
         for key in ("cohorts", "atlases", "strategies", "measures"):
-            names = list(getattr(self, key))
-            if not names:
+            if not getattr(self, key):
                 raise UserError(f"key {key}", "at least one name", "an empty list", "name one")
         for key in ("atlas_names", "strategies", "measures", "figures"):
-            names = list(getattr(self, key))
-            doubles = sorted({name for name in names if names.count(name) > 1})
+            listed = getattr(self, key)
+            doubles = sorted({name for name in listed if listed.count(name) > 1})
             if doubles:
                 raise UserError(f"key {key}", "each name once", ", ".join(doubles), "remove the repetition")
+        for kind, names in self.named.items():
+            for name in names:
+                if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+                    must = "names of letters, digits and hyphens, which files and folders carry"
+                    raise UserError(f"{kind} of the plan", must, name, "rename the file and its entry in the plan")
         for cohort, models in self.cohorts.items():
             if not models:
                 raise UserError(f"cohort {cohort}", "at least one model", "none", f"write `{cohort}: [<model>]`")
@@ -44,6 +49,20 @@ class Plan:
     def atlas_names(self) -> tuple[str, ...]:
         """Every atlas of the plan, in order."""
         return tuple(name for together in self.atlases for name in together.split("+"))
+
+    @property
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The names of the plan by the folder of their choices."""
+        models = tuple(dict.fromkeys(model for models in self.cohorts.values() for model in models))
+        return {
+            "cohorts": tuple(self.cohorts),
+            "atlases": self.atlas_names,
+            "domains": self.atlas_names,
+            "strategies": self.strategies,
+            "measures": self.measures,
+            "models": models,
+            "figures": self.figures,
+        }
 
     def pass_of(self, atlas: str) -> str:
         """Return the entry of ``atlases`` (the pass over the images) that reads this atlas."""

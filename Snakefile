@@ -4,6 +4,10 @@
 configfile: "config/config.yaml"
 
 
+# Used with `--software-deployment-method apptainer`; container.def says how to build it.
+container: "connect.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/parcellate.smk"
 include: "workflow/rules/denoise.smk"

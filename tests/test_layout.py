@@ -73,5 +73,5 @@ def test_names_of_the_files_of_a_scan() -> None:
 
 
 def test_places_of_the_choices() -> None:
-    assert choice("config", "strategies", "36p") == "config/strategies/36p.yaml"
-    assert scans_table("config", "sample") == "config/cohorts/sample.scans.tsv"
+    assert choice("strategies", "36p") == "config/strategies/36p.yaml"
+    assert scans_table("sample") == "config/cohorts/sample.scans.tsv"

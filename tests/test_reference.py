@@ -137,7 +137,7 @@ def test_units_ranges_and_choices_reach_the_schema() -> None:
     assert limits["mean_fd"]["description"].endswith("(mm)")
     assert (limits["coverage"]["minimum"], limits["coverage"]["maximum"]) == (0, 1)
     assert schema("atlas")["properties"]["kind"]["enum"] == ["labels", "spheres", "maps"]
-    assert schema("plan")["properties"]["results"]["default"] == "results"
+    assert schema("figure")["properties"]["colour_map"]["default"] == "RdBu_r"
 
 
 @pytest.mark.parametrize("kind", kinds())

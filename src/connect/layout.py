@@ -9,6 +9,9 @@ from pathlib import Path
 ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat", "desc")
 """Entities of a BIDS file name that connect reads or writes, in the order in which BIDS writes them."""
 
+CHOICES = "config"
+"""Folder of the choices, in the folder where the workflow runs."""
+
 _PART = re.compile(r"^([a-z]+)-([A-Za-z0-9]+)$")
 
 
@@ -64,11 +67,11 @@ def bids_label(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", name)
 
 
-def choice(folder: Path | str, kind: str, name: str) -> str:
+def choice(kind: str, name: str, folder: Path | str = CHOICES) -> str:
     """Return the path of a choice file, such as ``config/strategies/36p.yaml``."""
     return str(Path(folder) / kind / f"{name}.yaml")
 
 
-def scans_table(folder: Path | str, cohort: str) -> str:
+def scans_table(cohort: str, folder: Path | str = CHOICES) -> str:
     """Return the path of a cohort's scans table."""
     return str(Path(folder) / "cohorts" / f"{cohort}.scans.tsv")

@@ -25,14 +25,10 @@ KINDS = {
     "figures": Figure,
 }
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
-CHOICES = {
-    kind: {name: read(KINDS[kind], choice(PLAN.choices, kind, name)) for name in names}
-    for kind, names in PLAN.named.items()
-}
+CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()}
 COHORTS = CHOICES["cohorts"]
-SCANS = {cohort: read_scans(scans_table(PLAN.choices, cohort)) for cohort in PLAN.cohorts}
+SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
-RESULTS = str(PLAN.results)
 
 
 wildcard_constraints:
@@ -48,7 +44,7 @@ wildcard_constraints:
 
 def chosen(kind, wildcard):
     """Return an input function: the choice file that a wildcard names."""
-    return lambda wildcards: choice(PLAN.choices, kind, wildcards[wildcard])
+    return lambda wildcards: choice(kind, wildcards[wildcard])
 
 
 def of_scan(column):
@@ -71,6 +67,11 @@ def primary(pattern, **others):
     """Return the path of a result of the primary universe: the first atlas, strategy and measure of the plan."""
     names = {"atlas": PLAN.atlas_names[0], "strategy": PLAN.strategies[0], "measure": PLAN.measures[0]}
     return expand(pattern, **{**names, **others}, allow_missing=True)[0]
+
+
+def per_model(pattern):
+    """Return an input function: a result of the primary universe for every model of the cohort, in the plan's order."""
+    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.cohorts[wildcards.cohort])
 
 
 def comparisons(cohort):

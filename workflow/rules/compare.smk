@@ -17,12 +17,12 @@ rule compare:
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
         model=chosen("models", "model"),
     output:
-        domain_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
-        network_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
-        edge_tests=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
-        values=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/values.tsv",
-        people=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
-        summary=RESULTS + "/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/summary.json",
+        domain_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
+        network_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
+        edge_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
+        values="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/values.tsv",
+        people="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
+        summary="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/summary.json",
     log:
         "logs/compare/{cohort}/{atlas}/{strategy}/{measure}/{model}.log",
     params:

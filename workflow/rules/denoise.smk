@@ -5,7 +5,7 @@
 
 rule denoise:
     input:
-        scans=lambda wildcards: scans_table(PLAN.choices, wildcards.cohort),
+        scans=lambda wildcards: scans_table(wildcards.cohort),
         raw=lambda wildcards: expand(
             rules.parcellate.output.series,
             cohort=wildcards.cohort,
@@ -18,9 +18,9 @@ rule denoise:
         atlas=chosen("atlases", "atlas"),
         strategy=chosen("strategies", "strategy"),
     output:
-        series=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/series.npy",
-        rows=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/scans.tsv",
-        coverage=RESULTS + "/{cohort}/denoise/{atlas}/{strategy}/coverage.tsv",
+        series="results/{cohort}/denoise/{atlas}/{strategy}/series.npy",
+        rows="results/{cohort}/denoise/{atlas}/{strategy}/scans.tsv",
+        coverage="results/{cohort}/denoise/{atlas}/{strategy}/coverage.tsv",
     log:
         "logs/denoise/{cohort}/{atlas}/{strategy}.log",
     params:

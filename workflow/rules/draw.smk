@@ -6,11 +6,11 @@
 rule draw:
     input:
         figure=chosen("figures", "figure"),
-        atlas=primary(choice(PLAN.choices, "atlases", "{atlas}")),
+        atlas=primary(choice("atlases", "{atlas}")),
         files=atlas_files(PLAN.atlas_names[:1]),
-        domains=primary(choice(PLAN.choices, "domains", "{atlas}")),
+        domains=primary(choice("domains", "{atlas}")),
         cohort=chosen("cohorts", "cohort"),
-        measure=primary(choice(PLAN.choices, "measures", "{measure}")),
+        measure=primary(choice("measures", "{measure}")),
         model=chosen("models", "model"),
         kept=primary(rules.screen.output.kept),
         connectomes=primary(rules.estimate.output.connectomes),
@@ -21,9 +21,9 @@ rule draw:
         people=primary(rules.compare.output.people),
         summary=primary(rules.compare.output.summary),
     output:
-        svg=RESULTS + "/{cohort}/draw/{model}/{figure}.svg",
-        pdf=RESULTS + "/{cohort}/draw/{model}/{figure}.pdf",
-        png=RESULTS + "/{cohort}/draw/{model}/{figure}.png",
+        svg="results/{cohort}/draw/{model}/{figure}.svg",
+        pdf="results/{cohort}/draw/{model}/{figure}.pdf",
+        png="results/{cohort}/draw/{model}/{figure}.png",
     log:
         "logs/draw/{cohort}/{model}/{figure}.log",
     params:

@@ -11,9 +11,9 @@ rule estimate:
         coverage=rules.denoise.output.coverage,
         measure=chosen("measures", "measure"),
     output:
-        connectomes=RESULTS + "/{cohort}/estimate/{atlas}/{strategy}/{measure}/connectomes.npy",
-        scans=RESULTS + "/{cohort}/estimate/{atlas}/{strategy}/{measure}/scans.tsv",
-        edges=RESULTS + "/{cohort}/estimate/{atlas}/{strategy}/{measure}/edges.tsv",
+        connectomes="results/{cohort}/estimate/{atlas}/{strategy}/{measure}/connectomes.npy",
+        scans="results/{cohort}/estimate/{atlas}/{strategy}/{measure}/scans.tsv",
+        edges="results/{cohort}/estimate/{atlas}/{strategy}/{measure}/edges.tsv",
     log:
         "logs/estimate/{cohort}/{atlas}/{strategy}/{measure}.log",
     params:

@@ -8,10 +8,10 @@ rule parcellate:
         bold=of_scan("bold"),
         mask=of_scan("mask"),
         confounds=of_scan("confounds"),
-        atlases=lambda wildcards: [choice(PLAN.choices, "atlases", name) for name in wildcards.atlases.split("+")],
+        atlases=lambda wildcards: [choice("atlases", name) for name in wildcards.atlases.split("+")],
         files=lambda wildcards: atlas_files(wildcards.atlases.split("+")),
     output:
-        series=directory(RESULTS + "/{cohort}/parcellate/{atlases}/{scan}"),
+        series=directory("results/{cohort}/parcellate/{atlases}/{scan}"),
     log:
         "logs/parcellate/{cohort}/{atlases}/{scan}.log",
     params:

@@ -3,19 +3,14 @@
 # Out:     a self-contained HTML page, and the answer in a few lines of text.
 
 
-def per_model(pattern):
-    """Return an input function: a result of the primary universe for every model of the cohort, in the plan's order."""
-    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.cohorts[wildcards.cohort])
-
-
 rule report:
     input:
         cohort=chosen("cohorts", "cohort"),
-        atlas=choice(PLAN.choices, "atlases", PLAN.atlas_names[0]),
-        domains=choice(PLAN.choices, "domains", PLAN.atlas_names[0]),
-        strategy=choice(PLAN.choices, "strategies", PLAN.strategies[0]),
-        measure=choice(PLAN.choices, "measures", PLAN.measures[0]),
-        models=lambda wildcards: [choice(PLAN.choices, "models", model) for model in PLAN.cohorts[wildcards.cohort]],
+        atlas=choice("atlases", PLAN.atlas_names[0]),
+        domains=choice("domains", PLAN.atlas_names[0]),
+        strategy=choice("strategies", PLAN.strategies[0]),
+        measure=choice("measures", PLAN.measures[0]),
+        models=lambda wildcards: [choice("models", model) for model in PLAN.cohorts[wildcards.cohort]],
         scans=primary(rules.screen.output.kept),
         lost=primary(rules.screen.output.lost),
         domain_tests=per_model(rules.compare.output.domain_tests),
@@ -23,7 +18,7 @@ rule report:
         edge_tests=per_model(rules.compare.output.edge_tests),
         people=per_model(rules.compare.output.people),
         summaries=lambda wildcards: comparisons(wildcards.cohort),
-        recipes=[choice(PLAN.choices, "figures", figure) for figure in PLAN.figures],
+        recipes=[choice("figures", figure) for figure in PLAN.figures],
         figures=lambda wildcards: expand(
             rules.draw.output.svg,
             cohort=wildcards.cohort,
@@ -31,8 +26,8 @@ rule report:
             figure=PLAN.figures,
         ),
     output:
-        page=RESULTS + "/{cohort}/report/report.html",
-        answer=RESULTS + "/{cohort}/report/answer.txt",
+        page="results/{cohort}/report/report.html",
+        answer="results/{cohort}/report/answer.txt",
     log:
         "logs/report/{cohort}.log",
     params:

@@ -9,8 +9,8 @@ rule screen:
         coverage=rules.denoise.output.coverage,
         cohort=chosen("cohorts", "cohort"),
     output:
-        kept=RESULTS + "/{cohort}/screen/{atlas}/{strategy}/scans.tsv",
-        lost=RESULTS + "/{cohort}/screen/{atlas}/{strategy}/missing_parcels.tsv",
+        kept="results/{cohort}/screen/{atlas}/{strategy}/scans.tsv",
+        lost="results/{cohort}/screen/{atlas}/{strategy}/missing_parcels.tsv",
     log:
         "logs/screen/{cohort}/{atlas}/{strategy}.log",
     params:

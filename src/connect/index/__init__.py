@@ -44,7 +44,7 @@ def index(fmriprep: Path, /, cohort: str, space: str = "", task: str = "", choic
     if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
         raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
     scans, notes = find_scans(fmriprep, space, task)
-    table, sheet = Path(scans_table(choices, cohort)), Path(choice(choices, "cohorts", cohort))
+    table, sheet = Path(scans_table(cohort, choices)), Path(choice("cohorts", cohort, choices))
     if len({scan.task for scan in scans}) > 1:
         notes.append("CHECK: scans of several tasks, which are averaged within a session; choose one with --task")
     notes += write_draft(sheet, fmriprep, scans)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from connect.config import setting
 from connect.errors import UserError
@@ -24,8 +23,6 @@ class Plan:
     strategies: tuple[str, ...] = setting("denoising strategies, the primary one first")
     measures: tuple[str, ...] = setting("connectivity measures, the primary one first")
     figures: tuple[str, ...] = setting("figures to draw for every model of every cohort")
-    choices: Path = setting("folder of the choices", default=Path("config"))
-    results: Path = setting("folder that the run writes to", default=Path("results"))
 
     def __post_init__(self) -> None:
         for key in ("cohorts", "atlases", "strategies", "measures"):

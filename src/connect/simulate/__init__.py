@@ -50,7 +50,7 @@ def simulate(folder: Path, /, seed: int = 1, choices: Path = Path("config")) -> 
         If the folder holds something else, the seed is negative or the atlas is missing.
     """
     _check(folder, seed)
-    parcels = read_table(read(Atlas, choice(choices, "atlases", ATLAS)).parcels)
+    parcels = read_table(read(Atlas, choice("atlases", ATLAS, choices)).parcels)
     head = build_head(parcels[["x", "y", "z"]].to_numpy(), parcels["radius"].to_numpy())
     networks = parcels["network"].tolist()
     cohort = recruit(np.random.default_rng([seed, *_COHORT]))

@@ -17,7 +17,14 @@ import yaml
 from connect import COMMANDS, STAGES
 
 RULES = ("workflow", "rules")
-FAST = ("connect.config", "connect.digest", "connect.layout", "connect.scans", "connect.settings.plan")
+FAST = (
+    "connect.config",
+    "connect.digest",
+    "connect.errors",
+    "connect.layout",
+    "connect.scans",
+    "connect.settings.plan",
+)
 
 
 def _rule_file(root: Path, stage: str) -> str:

@@ -11,20 +11,34 @@ import argparse
 import ast
 import importlib
 import inspect
+import os
 import re
 import sys
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from connect import COMMANDS, STAGES, __version__
 from connect.config import suggest
 from connect.errors import UserError
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that give the linear algebra of numpy one thread, so that results do not depend on their number."""
+
+
+class Flags(argparse.ArgumentParser):
+    """An argument parser whose errors have four parts."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise UserError("command line", "the flags that `--help` lists", message, f"run `{self.prog} --help`")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after a mistake of the user's, told in four parts on standard error."""
+    # Sums over several threads depend on their number in the last digits. numpy reads this when it is first imported.
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         sys.stdout.write(overview())
@@ -64,7 +78,7 @@ def overview() -> str:
 def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
     """Return the argument parser of a stage function: one flag per parameter, positional-only ones without a flag."""
     doc = inspect.getdoc(function) or ""
-    made = argparse.ArgumentParser(prog=f"connect {function.__name__}", description=doc.split("\n\n")[0])
+    made = Flags(prog=f"connect {function.__name__}", description=doc.split("\n\n")[0])
     helps = dict(
         re.findall(r"^(\w+)\n    (.+?)(?=\n\S|\n\n|\Z)", doc.partition("----------\n")[2], re.MULTILINE | re.DOTALL)
     )

@@ -89,11 +89,11 @@ def write_scans(path: Path | str, scans: Iterable[Scan]) -> None:
             writer.writerow([value if value != "" else MISSING for value in dataclasses.astuple(scan)])
 
 
-def check_columns(path: Path | str, present: Sequence[str], required: Iterable[str]) -> None:
+def check_columns(path: Path | str, present: Sequence[str], required: Sequence[str]) -> None:
     """Raise a UserError that names the first required column which a table lacks."""
     for column in required:
         if column not in present:
-            todo = f"add the column{suggest(column, present)}"
+            todo = f"add the column{suggest(column, set(present) - set(required))}"
             shown = ", ".join(present[:12]) + (f" and {len(present) - 12} more" if len(present) > 12 else "")
             raise UserError(path, f"a table with the column `{column}`", f"columns {shown}", todo)
 

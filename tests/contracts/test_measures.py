@@ -19,7 +19,7 @@ N_PARCELS = 6
 
 
 def settings(kind: str, fisher: bool = False) -> Measure:
-    return Measure(title="?", kind=kind, fisher_z=fisher)
+    return Measure(title="?", kind=kind, fisher_z=fisher, unit="u")
 
 
 def scans(n_scans: int = 3) -> list[np.ndarray]:

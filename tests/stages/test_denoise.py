@@ -148,7 +148,7 @@ def test_an_unusable_scan_keeps_its_row(tree: Tree) -> None:
     assert len(series) == 3 * 89
     assert rows["start"].tolist() == [0, 89, 89, 178]
     assert rows["stop"].tolist() == [89, 89, 178, 267]
-    assert rows["unusable"].tolist()[1] == "mask.nii.gz: an empty mask; must be a voxel"
+    assert rows["unusable"].tolist()[1] == "unusable: mask.nii.gz: an empty mask (must be a voxel)"
     assert rows["session_id"].tolist()[1] == "ses-post"
     numbers = ["n_volumes", "n_kept", "minutes", "tdof", "n_confounds", "mean_fd", "max_fd"]
     assert rows.loc[1, numbers].isna().all()
@@ -176,8 +176,11 @@ def test_a_scan_with_too_few_volumes_left_is_a_result(tree: Tree) -> None:
     assert tree.run() == 0
     _, rows, coverage = tree.outputs()
     assert rows["unusable"].notna().tolist() == [True, False, True, False]
-    assert "20; must be more than 33, by which the filter extends" in rows["unusable"][0]
-    assert rows["unusable"][2] == "kept volumes: 0 of 90; must be more than the 8 regressors, counting mean and trend"
+    assert "20 (must be more than 33, by which the filter extends" in rows["unusable"][0]
+    assert (
+        rows["unusable"][2]
+        == "unusable: kept volumes: 0 of 90 (must be more than the 8 regressors, counting mean and trend)"
+    )
     assert (rows["start"] == rows["stop"]).tolist() == [True, False, True, False]
     assert rows["n_kept"].tolist() == [20, 89, 0, 89]
     assert rows["mean_fd"].notna().all()
@@ -288,7 +291,7 @@ SCAN = "scan sub-02_ses-pre_task-rest_run-01_space-MNI, strategy s: "
         (ask_for_compcor, "scan sub-01_ses-pre", "no cosines (cosine00, ...); no compcor `anat_combined`"),
         (filter_too_fast, "scan sub-01_ses-pre", "the Nyquist frequency of a repetition time of 2 s"),
         (misspell, "s.yaml", "did you mean `motion`?"),
-        (spoil_all, "scans table", "all 4 unusable; the first: mask: an empty mask"),
+        (spoil_all, "scans table", "all 4; the first is unusable: mask: an empty mask"),
     ],
 )
 def test_mistakes(

@@ -117,7 +117,7 @@ def test_a_measure_of_all_scans_sees_the_kept_ones_only(study: Study) -> None:
     assert study.run() == 0
     series = [study.scan(row) for row in (0, 2, 3)]
     series[1][:, 4] = np.nan
-    expected = connect(series, Measure(title="t", kind="tangent", fisher_z=False))
+    expected = connect(series, Measure(title="t", kind="tangent", fisher_z=False, unit="u"))
     np.testing.assert_allclose(read_array(study.folder / "connectomes.npy"), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -132,7 +132,13 @@ def test_a_measure_of_all_scans_sees_the_kept_ones_only(study: Study) -> None:
             "did you mean `correlation`",
         ),
         ("title: t\nkind: covariance\n", "key fisher_z", "false for `covariance`", "true", "write `fisher_z: false`"),
-        ("title: t\nkind: tangent\nfisher_z: false\n", "key kind", "two scans", "1 scans", "measure of one scan"),
+        (
+            "title: t\nkind: tangent\nfisher_z: false\nunit: u\n",
+            "key kind",
+            "two scans",
+            "1 scans",
+            "measure of one scan",
+        ),
         (
             "title: t\nkinds: tangent\n",
             "measure.yaml, line 2, key kinds",

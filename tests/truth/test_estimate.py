@@ -23,7 +23,7 @@ THEIRS = {
 
 
 def settings(kind: str, fisher: bool = False) -> Measure:
-    return Measure(title="?", kind=kind, fisher_z=fisher)
+    return Measure(title="?", kind=kind, fisher_z=fisher, unit="u")
 
 
 def scans(n_scans: int = 3, n_parcels: int = N_PARCELS, unit: bool = True) -> list[np.ndarray]:

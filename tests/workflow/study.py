@@ -14,6 +14,13 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SAMPLE_PLAN = {
+    "cohorts": {"sample": ["training-by-time", "change-in-training", "change-in-waiting"]},
+    "atlases": ["seitzman2018"],
+    "strategies": ["36p", "acompcor"],
+    "measures": ["correlation"],
+    "figures": ["slopegraph", "change-matrix", "pre-post-matrices", "glass-brain", "motion"],
+}
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,11 @@ class Study:
 
 
 def sample_study(folder: Path) -> Study:
-    """Return a study with the shipped config, whose sample cohort stays where it is."""
+    """Return a study with the shipped choices and the sample's plan, whose scans stay where they are."""
     shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "config" / "config.yaml").write_text(
+        yaml.safe_dump(SAMPLE_PLAN, default_flow_style=None, sort_keys=False)
+    )
     cohort = folder / "config" / "cohorts" / "sample.yaml"
     cohort.write_text(cohort.read_text().replace("../../data_sample", str(ROOT / "data_sample")))
     return Study(folder)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from .study import ROOT, Study
+from .study import ROOT, SAMPLE_PLAN, Study
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
-N_MODELS, N_FIGURES = 3, 5
+N_MODELS, N_FIGURES = len(SAMPLE_PLAN["cohorts"]["sample"]), len(SAMPLE_PLAN["figures"])
 
 
 def test_a_second_run_does_nothing(copy: Study) -> None:

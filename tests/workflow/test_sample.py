@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 
-from .study import Study, sample_study
+from .study import ROOT, Study, sample_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
@@ -75,7 +78,35 @@ def test_a_wrong_choice_stops_before_anything_runs(
     study = sample_study(tmp_path)
     study.edit(path, old, new)
     done = study.snakemake("--cores", "1")
-    assert done.returncode != 0
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "File " not in done.stderr
     assert not study.file("results").exists()
     for part in ["where:", "must be:", "got:", "to do:", *parts]:
         assert part in done.stderr
+
+
+def test_scans_with_bad_data_are_results_and_the_others_go_on(tmp_path: Path) -> None:
+    """A truncated image, an empty mask, confounds that are too short: three exclusions, and an answer all the same."""
+    study = sample_study(tmp_path)
+    shutil.copytree(ROOT / "data_sample", tmp_path / "data_sample")
+    study.edit("config/cohorts/sample.yaml", str(ROOT / "data_sample"), str(tmp_path / "data_sample"))
+    study.plan(cohorts={"sample": ["training-by-time"]}, strategies=["36p"], figures=["motion"])
+    files = {sub: tmp_path / "data_sample" / f"sub-{sub}" / "ses-pre" / "func" for sub in ("01", "02", "03")}
+    bold = next(files["01"].glob("*_bold.nii.gz"))
+    bold.write_bytes(bold.read_bytes()[:20_000])
+    mask = next(files["02"].glob("*_mask.nii.gz"))
+    image = nib.load(mask)
+    nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine).to_filename(mask)
+    confounds = next(files["03"].glob("*_timeseries.tsv"))
+    confounds.write_text("".join(confounds.read_text().splitlines(keepends=True)[:-5]))
+    study.run("--cores", "2")
+    scans = pd.read_csv(study.file("results", "sample", "screen", "seitzman2018", "36p", "scans.tsv"), sep="\t")
+    reasons = scans[scans["kept"] == "no"].set_index("participant_id")["reason"]
+    assert len(reasons) == 4
+    for participant, part in (("sub-01", "_bold.nii.gz"), ("sub-02", "_mask.nii.gz"), ("sub-03", "_timeseries.tsv")):
+        assert reasons[participant].startswith("unusable: ")
+        assert part in reasons[participant]
+    answer = study.file("results", "sample", "report", "answer.txt").read_text()
+    assert "3 x unusable data" in answer
+    assert "Analysed: 11 participants" in answer

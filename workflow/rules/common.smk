@@ -1,8 +1,10 @@
 # The plan of the run, and the names that rules share. Rule files import only what starts fast.
+import sys
 from pathlib import Path
 
 from connect.config import Place, parse as parsed, read
 from connect.digest import code
+from connect.errors import UserError
 from connect.layout import choice, scans_table
 from connect.scans import read_scans
 from connect.settings.atlas import Atlas
@@ -14,7 +16,6 @@ from connect.settings.model import Model
 from connect.settings.plan import Plan
 from connect.settings.strategy import Strategy
 
-PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
 KINDS = {
     "cohorts": Cohort,
     "atlases": Atlas,
@@ -24,10 +25,18 @@ KINDS = {
     "models": Model,
     "figures": Figure,
 }
+
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
-CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()}
+try:
+    PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
+    CHOICES = {
+        kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()
+    }
+    SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
+except UserError as error:
+    sys.stderr.write(f"connect: wrong input\n{error}\n")
+    sys.exit(2)
 COHORTS = CHOICES["cohorts"]
-SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 
 

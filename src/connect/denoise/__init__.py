@@ -122,7 +122,7 @@ def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarr
 
 def sentence(error: UserError) -> str:
     """Return on one line what is wrong with a scan, for a cell of a table."""
-    return " ".join(f"{error.where}: {error.got}; must be {error.must}".split())
+    return " ".join(f"unusable: {error.where}: {error.got} (must be {error.must})".replace(";", ",").split())
 
 
 def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strategy: Strategy) -> Denoised:
@@ -167,7 +167,7 @@ def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.nd
 def _common_parcels(scans: Sequence[Denoised]) -> tuple[str, ...]:
     usable = [scan for scan in scans if scan.series is not None]
     if not usable:
-        got = f"all {len(scans)} unusable; the first: {scans[0].entries['unusable']}"
+        got = f"all {len(scans)}; the first is {scans[0].entries['unusable']}"
         raise UserError("scans table", "at least one usable scan", got, "mend the scans, or leave the cohort out")
     first = usable[0]
     for scan in usable:

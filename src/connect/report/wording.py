@@ -17,6 +17,7 @@ MISSING = "n/a"
 MINUS = "−"
 
 _DOI = re.compile(r"\b(?:doi:\s*|https?://(?:dx\.)?doi\.org/)(10\.\d{4,9}/[^\s;,]+)|(https?://[^\s;,]+)")
+_UNUSABLE = re.compile(r"unusable: [^;]*")
 _MEASURED = re.compile(r" [\d.]+(?:e[+-]?\d+)?(?: mm| min)? (?=is (?:above|below) )")
 
 
@@ -135,8 +136,10 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def smallest_p(summary: Mapping[str, Any]) -> float:
-    """Return a bound below which no p-value of a summary can lie; flipping every sign gives the same |t|."""
-    ties = 2 if summary["enumerated"] and summary["exchangeability"] == "sign flips" else 1
+    """Return a bound below which no p-value lies: flipped signs, or two equal arms exchanged, give the same |t|."""
+    arms = [arm["n"] for arm in summary["arms"]]
+    mirrored = summary["exchangeability"] == "sign flips" or (len(arms) == 2 and arms[0] == arms[1])
+    ties = 2 if summary["enumerated"] and mirrored and (len(arms) < 2 or not covariates(summary)) else 1
     return float(ties / summary["arrangements"])
 
 
@@ -148,7 +151,7 @@ def counts(reasons: Iterable[str]) -> str:
     >>> counts(["mean FD 0.81 mm is above 0.5 mm", "mean FD 0.7 mm is above 0.5 mm", "no scans"])
     '2 x mean FD is above 0.5 mm; 1 x no scans'
     """
-    found = Counter(_MEASURED.sub(" ", reason) for reason in reasons)
+    found = Counter(_MEASURED.sub(" ", _UNUSABLE.sub("unusable data", reason)) for reason in reasons)
     return "; ".join(f"{count} x {reason}" for reason, count in found.most_common())
 
 

@@ -46,6 +46,14 @@ class Cohort:
     source: str = setting("citation or address of the data", default="")
 
     def __post_init__(self) -> None:
+        if not self.sessions:
+            must = "the sessions before and after"
+            raise UserError(
+                "key sessions",
+                must,
+                "none",
+                "write `label: {phase: pre}` for each; data without sessions cannot show a change",
+            )
         meanings = [(session.phase, session.condition) for session in self.sessions.values()]
         for meaning in meanings:
             if meanings.count(meaning) > 1:

@@ -183,7 +183,8 @@ def test_no_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     with Path("config/cohorts/c.scans.tsv").open() as file:
         (row,) = csv.DictReader(file, delimiter="\t")
     assert row["session_id"] == "n/a"
-    assert read(Cohort, "config/cohorts/c.yaml").sessions == {}
+    with pytest.raises(UserError, match="data without sessions cannot show a change"):
+        read(Cohort, "config/cohorts/c.yaml")
     assert "none (1 participants)" in capsys.readouterr().out
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,9 @@ def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
     for name in names:
         if name not in cohort.conditions:
             known = ", ".join(f"`{condition}`" for condition in cohort.conditions)
-            todo = f"name a condition of the cohort file{suggest(name, cohort.conditions)}"
+            tight = next((f"{a} - {b}" for a, b in permutations(cohort.conditions, 2) if text == f"{a}-{b}"), "")
+            near = f"; did you mean `{tight}`?" if tight else suggest(name, cohort.conditions)
+            todo = f"name a condition of the cohort file{near}"
             raise UserError(
                 f"{where}, key condition", f"`a` or `a - b` with conditions out of {known}", text or "nothing", todo
             )

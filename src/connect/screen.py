@@ -173,5 +173,7 @@ def _check_any(result: Screened, limits: Limits, where: Path) -> None:
         todo = f"loosen the limit `{worst}` ({getattr(limits, worst):g}), which excludes {counts[worst]} scans"
     else:
         todo = f"mend the scans; of the first, {result.kept['reason'].iloc[0]}"
-    got = f"all {len(result.kept)} excluded: {', '.join(f'{key} {count}' for key, count in counts.items())}"
+    first = result.kept.iloc[0]
+    shown = ", ".join(f"{key} {count}" for key, count in counts.items())
+    got = f"all {len(result.kept)} excluded: {shown}; {first['scan']}, for one: {first['reason']}"
     raise UserError(f"{where}, key limits", "limits that at least one scan meets", got, todo)

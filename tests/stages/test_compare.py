@@ -14,7 +14,10 @@ import pytest
 import yaml
 from scipy import stats
 
+from connect.changes import conditions_of
 from connect.cli import main
+from connect.errors import UserError
+from connect.settings.cohort import Cohort, Session
 
 PARCELS = [
     ("s1", "Sal", "cortex"), ("c1", "Cont", "cortex"), ("v1", "Vis", "cortex"), ("s2", "Sal", "cortex"),
@@ -696,3 +699,11 @@ def test_mistakes_in_domains_are_told_in_four_parts(
     assert must in parts["must be"]
     assert parts["got"] == got
     assert todo in parts["to do"]
+
+
+def test_a_difference_of_conditions_without_spaces_is_told_how_to_be_written() -> None:
+    sessions = {f"{name}{phase}": Session(phase, name) for name in ("drug", "placebo") for phase in ("pre", "post")}
+    cohort = Cohort("c", Path(), Path(), sessions)
+    assert conditions_of("drug - placebo", cohort, "model.yaml") == ("drug", "placebo")
+    with pytest.raises(UserError, match="did you mean `drug - placebo`"):
+        conditions_of("drug-placebo", cohort, "model.yaml")

@@ -69,6 +69,7 @@ def test_one_core_and_two_give_the_same_bytes(finished: Study, tmp_path: Path) -
         ("config/config.yaml", "[36p, acompcor]", "[36q]", ["36q.yaml", "did you mean `36p.yaml`?"]),
         ("config/config.yaml", "sample:", "sampel:", ["sampel.yaml", "did you mean `sample.yaml`?"]),
         ("config/strategies/36p.yaml", "wm_csf:", "wm_cfs:", ["36p.yaml, line 3", "did you mean `wm_csf`?"]),
+        ("config/atlases/seitzman2018.yaml", "MNI152NLin2009cAsym, ", "", ["an atlas for scans in MNI152NLin6Asym"]),
         ("config/models/change-in-waiting.yaml", "~ 1", "~ np.exp(1)", ["key formula", "names, numbers, operators"]),
     ],
 )

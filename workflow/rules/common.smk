@@ -33,6 +33,9 @@ try:
         kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()
     }
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
+    for cohort, scans in SCANS.items():
+        for name, atlas in CHOICES["atlases"].items():
+            atlas.check_space(choice("atlases", name), {scan.space for scan in scans}, scans_table(cohort))
 except UserError as error:
     sys.stderr.write(f"connect: wrong input\n{error}\n")
     sys.exit(2)

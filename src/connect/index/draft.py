@@ -33,7 +33,11 @@ def write_draft(sheet: Path, fmriprep: Path, scans: Sequence[Scan]) -> list[str]
     text = draft(sheet, fmriprep, table, session_labels(scans))
     with written(sheet) as aside:
         aside.write_text(text, encoding="utf-8")
+    labels = session_labels(scans)
     notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
+    unused = [label for label in labels if label not in guess_phases(labels)]
+    if unused:
+        notes.append(f"CHECK {sheet}: {len(unused)} of {len(labels)} sessions are not compared ({', '.join(unused)})")
     if table is None:
         return [*notes, f"CHECK the participants in {sheet}: no participants.tsv was found, the path must be corrected"]
     lacking = sorted(people - _listed(table))

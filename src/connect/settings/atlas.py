@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,3 +34,11 @@ class Atlas:
             must = "a file of coordinates only" if self.kind == "spheres" else "a file that names its `image`"
             got = f"kind `{self.kind}` {'with' if self.image else 'without'} `image`"
             raise UserError("key image", must, got, "add the image, or correct the kind")
+
+    def check_space(self, where: object, spaces: Iterable[str], whose: object) -> None:
+        """Raise a UserError unless the atlas is valid in every one of the BIDS spaces of something."""
+        wrong = sorted(set(spaces) - set(self.spaces))
+        if wrong:
+            got = f"{', '.join(space or 'no space in the name' for space in wrong)} in {whose}"
+            todo = "choose an atlas in that space, or index the scans in another with `connect index --space`"
+            raise UserError(where, f"an atlas for scans in {' or '.join(self.spaces)}", got, todo)

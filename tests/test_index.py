@@ -606,8 +606,6 @@ def test_openneuro_derivatives(shared_data: Path, tmp_path: Path, capsys: pytest
 
 
 def test_sample(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (root / "data_sample").is_dir():
-        pytest.skip("data_sample is not made yet")
     monkeypatch.chdir(root)
     index(Path("data_sample"), cohort="sample", choices=tmp_path)
     made, shipped = (folder / "cohorts" / "sample.scans.tsv" for folder in (tmp_path, root / "config"))

@@ -54,6 +54,13 @@ TEST_COLUMNS: Mapping[str, str] = {
 }
 
 
+LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
+    "network": {"a": "network", "b": "network", "n_edges": "edges averaged"},
+    "edge": {"a": "parcel", "b": "parcel", "block": "domains of the two parcels"},
+}
+
+
 def compare(  # noqa: PLR0913 - one parameter for each file
     connectomes: Path,
     scans: Path,
@@ -121,15 +128,8 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     made = design(changes.analysed, settings, model)
     table = session_values(sessions, domain, changes)
     results = tests(sessions, table, parcels, domain, changes, made, settings)
-    write_table(domain_tests, results["domain"], {"quantity": "quantity", "n_edges": "edges averaged", **TEST_COLUMNS})
-    write_table(
-        network_tests, results["network"], {"a": "network", "b": "network", "n_edges": "edges averaged", **TEST_COLUMNS}
-    )
-    write_table(
-        edge_tests,
-        results["edge"],
-        {"a": "parcel", "b": "parcel", "block": "domains of the two parcels", **TEST_COLUMNS},
-    )
+    for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
+        write_table(path, results[name], {**LABEL_COLUMNS[name], **TEST_COLUMNS})
     write_table(values, table)
     write_table(people, changes.people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}

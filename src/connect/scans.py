@@ -95,7 +95,8 @@ def check_columns(path: Path | str, present: Sequence[str], required: Sequence[s
         if column not in present:
             todo = f"add the column{suggest(column, set(present) - set(required))}"
             shown = ", ".join(present[:12]) + (f" and {len(present) - 12} more" if len(present) > 12 else "")
-            raise UserError(path, f"a table with the column `{column}`", f"columns {shown}", todo)
+            got = f"columns {shown}" if present else "no columns, the file is empty"
+            raise UserError(path, f"a table with the column `{column}`", got, todo)
 
 
 def _scan(path: Path, number: int, row: Mapping[str, str]) -> Scan:

@@ -108,6 +108,16 @@ def all_scans_excluded(bench: Bench) -> list[str]:
     return bench.screen()
 
 
+def folder_as_image(bench: Bench) -> list[str]:
+    bench.bold = bench.func
+    return bench.parcellate()
+
+
+def empty_confounds(bench: Bench) -> list[str]:
+    bench.confounds.write_text("")
+    return bench.parcellate()
+
+
 def wrong_flag(bench: Bench) -> list[str]:
     return [*bench.screen(), "--limit", "0.5"]
 
@@ -124,6 +134,8 @@ def wrong_flag(bench: Bench) -> list[str]:
         (truncated_gzip, "_bold.nii.gz"),
         (minimal_derivatives, "--level full"),
         (all_scans_excluded, "mean_fd"),
+        (folder_as_image, "a folder"),
+        (empty_confounds, "the file is empty"),
         (wrong_flag, "--limit"),
     ],
 )

@@ -167,7 +167,9 @@ def read_image(path: Path, n_axes: int, blame: type[UserError]) -> tuple[Grid, n
 def check_file(path: Path) -> None:
     """Raise a UserError if a file is missing."""
     if not path.is_file():
-        raise UserError(path, "a file", "no such file", "correct the path, or fetch the file")
+        raise UserError(
+            path, "a file", "a folder" if path.is_dir() else "no such file", "correct the path, or fetch the file"
+        )
 
 
 @contextmanager

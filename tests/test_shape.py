@@ -113,7 +113,7 @@ def test_the_core_touches_no_file(root: Path) -> None:
 def test_conda_environment_has_the_pins_of_pyproject(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((root / "environment.yml").read_text())["dependencies"]
-    renamed = {"matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+    renamed = {"matplotlib-base": "matplotlib", "python-isal": "isal", "snakemake-minimal": "snakemake"}
     pins = dict(line.split("=") for line in conda)
     assert project["requires-python"] == f">={pins.pop('python')}"
     assert {renamed.get(name, name): pin for name, pin in pins.items()} == dict(

@@ -14,6 +14,7 @@ import inspect
 import os
 import re
 import sys
+import types
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
             **_kind(hints[name]),
             "help": " ".join(helps.get(name, "").split()).replace("%", "%%"),
         }
-        if parameter.default not in (inspect.Parameter.empty, "", ()):
+        if parameter.default not in (inspect.Parameter.empty, "", (), None):
             options["help"] += f" (default: {parameter.default})"
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             made.add_argument(name, **options)
@@ -107,6 +108,8 @@ def _call(function: Callable[..., Any], given: dict[str, Any]) -> None:
 
 def _kind(hint: Any) -> dict[str, Any]:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return _kind(args[0])
     if origin is Literal:
         return {"choices": args}
     if origin is not None and issubclass(origin, Sequence):

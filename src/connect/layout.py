@@ -56,6 +56,16 @@ def qc_name(scan: str) -> str:
     return f"{scan}_desc-qc_bold.json"
 
 
+def qc_series_name(scan: str) -> str:
+    """Return the file name of a scan's motion and signal change, volume by volume."""
+    return f"{scan}_desc-qc_timeseries.tsv"
+
+
+def carpet_name(scan: str) -> str:
+    """Return the file name of a scan's carpet: some voxels, volume by volume."""
+    return f"{scan}_desc-carpet_bold.tsv"
+
+
 def bids_label(name: str) -> str:
     """Return a name with the letters and digits that BIDS allows in a label.
 

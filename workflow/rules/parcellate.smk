@@ -1,6 +1,6 @@
 # Purpose: reduce a scan to one series per parcel, for all atlases of a pass; the only stage that opens a 4-D image.
 # In:      preprocessed BOLD, brain mask and confounds of a scan; atlases.
-# Out:     a folder per scan: raw parcel series and coverage per atlas, and a quality record.
+# Out:     a folder per scan: raw parcel series and coverage per atlas, and its quality. Smoothed atlases are kept in cache.
 
 
 rule parcellate:
@@ -16,6 +16,7 @@ rule parcellate:
         "logs/parcellate/{cohort}/{atlases}/{scan}.log",
     params:
         code=code("parcellate"),
+        cache="results/cache",
     shell:
         "connect parcellate --bold {input.bold:q} --mask {input.mask:q} --confounds {input.confounds:q}"
-        " --atlases {input.atlases:q} --series {output.series:q} --on-unusable record 2> {log:q}"
+        " --atlases {input.atlases:q} --series {output.series:q} --on-unusable record --cache {params.cache:q} 2> {log:q}"

@@ -9,18 +9,21 @@ jump; a voxel that is always zero lies outside the field of view. The share of a
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from connect.errors import UnusableScan, UserError
-from connect.layout import bids_label, coverage_name, entities, qc_name, series_name
+from connect.layout import bids_label, carpet_name, coverage_name, entities, qc_name, qc_series_name, series_name
 from connect.parcellate.atlases import Parcellation, read_parcellation
-from connect.parcellate.grids import Weights, put_on_grid
-from connect.parcellate.images import Grid, blamed, check_file, open_bold, read_image
+from connect.parcellate.grids import put_on_grid
+from connect.parcellate.images import Grid, blamed, check_file, open_run, read_image
+from connect.parcellate.quality import Scale, Voxels
+from connect.parcellate.reduction import Reduced, extract
+from connect.parcellate.weights import in_order
 from connect.scans import MISSING, check_columns
 from connect.tables import write_matrix, write_record, written
 
@@ -30,25 +33,25 @@ _METHODS = {
     "maps": "least-squares fit of all maps to the voxels in the brain mask that have data",
 }
 
+QUALITY = (
+    *("n_volumes", "mean_fd", "max_fd", "fd_above_02", "fd_above_05", "mean_dvars", "max_std_dvars", "tsnr"),
+    "voxel_size",
+)
+"""Keys of the quality record beside `unusable`: FD and voxel size in mm, shares of volumes above 0.2 and 0.5 mm, DVARS
+in units of the image, the median tSNR of the voxels in the brain. They are null for an unusable scan."""
+
+_STEADY = "non_steady_state_outlier"
+_MOTION = "framewise_displacement"
+
 
 @dataclass(frozen=True, eq=False)
-class Reduced:
-    """A run in the parcels of an atlas: series ``(n_volumes, n_parcels)``, and per parcel what is behind them."""
+class _Found:
+    """What a scan gives: its parcels in every atlas, its voxels, FD (mm) per volume and the voxel size (mm)."""
 
-    series: np.ndarray
-    coverage: np.ndarray
-    n_voxels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Quality of a run: framewise displacement in mm, voxel size in mm, and why it cannot be used, if so."""
-
-    n_volumes: int | None = None
-    mean_fd: float | None = None
-    max_fd: float | None = None
-    voxel_size: list[float] | None = None
-    unusable: dict[str, str] | None = None
+    results: list[Reduced]
+    described: Voxels
+    fd: np.ndarray
+    voxel_size: list[float]
 
 
 def parcellate(
@@ -58,8 +61,9 @@ def parcellate(
     atlases: Sequence[Path],
     series: Path,
     on_unusable: Literal["stop", "record"] = "stop",
+    cache: Path | None = None,
 ) -> None:
-    """Reduce a BOLD run to parcel series, their coverage, and a quality record.
+    """Reduce a BOLD run to parcel series, their coverage, and its quality.
 
     Parameters
     ----------
@@ -68,14 +72,16 @@ def parcellate(
     mask
         Brain mask on the same grid.
     confounds
-        fMRIPrep's confounds table of the run, for framewise displacement (mm).
+        fMRIPrep's confounds table of the run, for framewise displacement (mm) and the volumes before the steady state.
     atlases
         Atlas files (YAML).
     series
-        Folder to write, named like the scan: for each atlas the series and the coverage, and one quality record.
+        Folder to write, named like the scan: for each atlas the series and the coverage, and the quality of the scan.
     on_unusable
         `stop`: a scan that cannot be used is an error; `record`: it is written to the quality record and the command
         succeeds.
+    cache
+        Folder in which smoothed atlases are kept for the next scan on the same grid; nothing is kept without it.
 
     Raises
     ------
@@ -89,93 +95,56 @@ def parcellate(
     chosen = _read_atlases(atlases, entities(bold.name).get("space", ""))
     with written(series) as folder:
         folder.mkdir()
+        record: dict[str, Any] = dict.fromkeys(QUALITY)
         try:
-            results, quality = _reduce_scan(bold, mask, confounds, chosen)
+            found = _reduce_scan(bold, mask, confounds, chosen, cache)
         except UnusableScan as error:
             if on_unusable == "stop":
                 raise
-            results, quality = [], Quality(unusable=error.parts())
-        for parcellation, result in results:
-            _write_atlas(folder, series.name, bold.name, parcellation, result)
-        write_record(folder / qc_name(series.name), vars(quality))
+            record["unusable"] = error.parts()
+        else:
+            for parcellation, result in zip(chosen, found.results, strict=True):
+                _write_atlas(folder, series.name, bold.name, parcellation, result)
+            _write_quality(folder, series.name, found)
+            record |= {**summary(found.described, found.fd), "voxel_size": found.voxel_size, "unusable": None}
+        write_record(folder / qc_name(series.name), record)
 
 
-def extract(
-    blocks: Callable[[], Iterable[np.ndarray]], weights: Sequence[Weights], zero: float = 0.0
-) -> tuple[list[Reduced], np.ndarray]:
-    """Reduce a run to the parcels of every atlas.
+def summary(described: Voxels, fd: np.ndarray) -> dict[str, Any]:
+    """Return the quality of a run in numbers, those of :data:`QUALITY` but the voxel size; None where unknown.
 
     Parameters
     ----------
-    blocks
-        Gives the run from its start, in blocks ``(n_volumes of the block, n_voxels)`` of the voxels in the mask. It is
-        called once, and again only if voxels are missing in some volumes but not in all.
-    weights
-        The atlases.
-    zero
-        Largest absolute value that means zero.
-
-    Returns
-    -------
-    results, data
-        The run in each atlas, and which voxels of the mask have data, ``(n_voxels,)``.
+    described
+        What its voxels tell.
+    fd
+        Framewise displacement, mm, ``(n_volumes,)``; NaN where unknown, as in the first volume.
     """
-    sums, data, whole = reduce(blocks(), weights, zero)
-    if (data & ~whole).any():
-        sums, data, _ = reduce(_without(blocks(), ~whole), weights, zero)
-    pairs = zip(weights, sums, strict=True)
-    return [Reduced(atlas.series(total, data), atlas.coverage(data), atlas.n_voxels) for atlas, total in pairs], data
+    known, change = fd[np.isfinite(fd)], described.dvars[1:]
+    found = {
+        "mean_fd": known.mean() if known.size else np.nan,
+        "max_fd": known.max(initial=-np.inf),
+        "fd_above_02": (known > 0.2).mean() if known.size else np.nan,
+        "fd_above_05": (known > 0.5).mean() if known.size else np.nan,
+        "mean_dvars": change.mean() if change.size else np.nan,
+        "max_std_dvars": described.std_dvars[1:].max(initial=-np.inf),
+        "tsnr": np.median(described.tsnr[np.isfinite(described.tsnr)]) if np.isfinite(described.tsnr).any() else np.nan,
+    }
+    return {"n_volumes": len(fd)} | {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
 
 
-def reduce(
-    blocks: Iterable[np.ndarray], weights: Sequence[Weights], zero: float
-) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Sum a run over the parcels of every atlas in one pass, in float64, with missing values as 0.
-
-    Returns
-    -------
-    sums, signal, whole
-        Sums of each atlas, ``(n_volumes, n_parcels)``; which voxels have a finite value other than zero in any volume,
-        and which are finite in every volume, ``(n_voxels,)`` each.
-    """
-    sums: list[list[np.ndarray]] = [[] for _ in weights]
-    signal, whole = np.array(False), np.array(True)
-    for block in blocks:
-        finite = np.isfinite(block)
-        values = np.where(finite, block, 0.0)
-        signal = signal | (np.abs(values) > zero).any(axis=0)
-        whole = whole & finite.all(axis=0)
-        for atlas, parts in zip(weights, sums, strict=True):
-            parts.append(atlas.sums(values))
-    return [np.concatenate(parts) for parts in sums], signal, whole
-
-
-def _without(blocks: Iterable[np.ndarray], voxels: np.ndarray) -> Iterator[np.ndarray]:
-    for block in blocks:
-        block[:, voxels] = np.nan
-        yield block
-
-
-def _reduce_scan(
-    bold: Path, mask: Path, confounds: Path, chosen: Sequence[Parcellation]
-) -> tuple[list[tuple[Parcellation, Reduced]], Quality]:
-    run = open_bold(bold)
-    motion = _read_motion(confounds, run.n_volumes)
+def _reduce_scan(bold: Path, mask: Path, confounds: Path, chosen: Sequence[Parcellation], cache: Path | None) -> _Found:
+    run = open_run(bold, UnusableScan)
+    fd, steady = _read_motion(confounds, run.n_volumes)
     inside = _read_mask(mask, run.grid)
-    weights = [put_on_grid(parcellation, run.grid, inside) for parcellation in chosen]
-    voxels = np.flatnonzero(inside.ravel(order="F"))
-    results, data = extract(lambda: run.blocks(voxels), weights, run.zero)
-    if not data.any():
+    weights = [put_on_grid(parcellation, run.grid, inside, cache) for parcellation in chosen]
+    voxels, weights = in_order(np.flatnonzero(inside.ravel(order="F")), weights)
+    scale = Scale(run.slope, run.inter, run.stored.kind in "iu")
+    results, described = extract(run.volumes, voxels, weights, scale, steady)
+    if not described.data.any():
         must = "voxels in the mask with finite values in every volume, not all zero"
-        raise UnusableScan(bold, must, f"none of {voxels.size}", "fetch or make the image again, or leave the scan out")
-    known = motion[np.isfinite(motion)]
-    quality = Quality(
-        n_volumes=run.n_volumes,
-        mean_fd=float(known.mean()) if known.size else None,
-        max_fd=float(known.max()) if known.size else None,
-        voxel_size=[round(length, 6) for length in run.grid.voxel_size.tolist()],
-    )
-    return list(zip(chosen, results, strict=True)), quality
+        raise UnusableScan(bold, must, f"none of {len(voxels)}", "fetch or make the image again, or leave the scan out")
+    return _Found(results, described, fd, [round(length, 6) for length in run.grid.voxel_size.tolist()])
 
 
 def _read_atlases(paths: Sequence[Path], space: str) -> list[Parcellation]:
@@ -197,17 +166,30 @@ def _read_mask(path: Path, grid: Grid) -> np.ndarray:
     return inside
 
 
-def _read_motion(path: Path, n_volumes: int) -> np.ndarray:
-    column = "framewise_displacement"
-    with path.open(encoding="utf-8", newline="") as file, blamed(path, f"numbers in `{column}`", UnusableScan):
+def _read_motion(path: Path, n_volumes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return framewise displacement (mm) and which volumes are in the steady state, ``(n_volumes,)`` each."""
+    with path.open(encoding="utf-8", newline="") as file, blamed(path, f"numbers in `{_MOTION}`", UnusableScan):
         reader = csv.DictReader(file, delimiter="\t")
-        check_columns(path, reader.fieldnames or (), (column,))
-        cells = [row[column] or MISSING for row in reader]
-        motion = np.array([np.nan if cell == MISSING else float(cell) for cell in cells])
-    if len(motion) != n_volumes:
+        columns = reader.fieldnames or ()
+        check_columns(path, columns, (_MOTION,))
+        flags = [column for column in columns if column.startswith(_STEADY)]
+        rows = [(_number(row[_MOTION]), all(_number(row[flag]) == 0 for flag in flags)) for row in reader]
+    if len(rows) != n_volumes:
         todo = "check that the table belongs to the scan, or leave the scan out"
-        raise UnusableScan(path, f"{n_volumes} rows, one per volume", f"{len(motion)} rows", todo)
-    return motion
+        raise UnusableScan(path, f"{n_volumes} rows, one per volume", f"{len(rows)} rows", todo)
+    fd, steady = zip(*rows, strict=True)
+    return np.array(fd), np.array(steady)
+
+
+def _number(cell: str | None) -> float:
+    return float("nan") if cell in (None, "", MISSING) else float(cell)
+
+
+def _write_quality(folder: Path, scan: str, found: _Found) -> None:
+    columns = {_MOTION: found.fd, "dvars": found.described.dvars, "std_dvars": found.described.std_dvars}
+    write_matrix(folder / qc_series_name(scan), np.column_stack(list(columns.values())), list(columns))
+    carpet = np.round(found.described.carpet, 2)
+    write_matrix(folder / carpet_name(scan), carpet, [f"voxel{n + 1}" for n in range(carpet.shape[1])])
 
 
 def _write_atlas(folder: Path, scan: str, bold: str, parcellation: Parcellation, result: Reduced) -> None:
@@ -223,6 +205,7 @@ def _write_atlas(folder: Path, scan: str, bold: str, parcellation: Parcellation,
     write_record(folder / series_name(scan, name, ".json"), sidecar)
     with (folder / coverage_name(scan, name)).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(("index", "name", "coverage", "n_voxels"))
-        counts = zip(result.coverage.tolist(), result.n_voxels.tolist(), strict=True)
-        writer.writerows((parcel.index, parcel.name, *row) for parcel, row in zip(parcels, counts, strict=True))
+        writer.writerow(("index", "name", "coverage", "n_voxels", "tsnr"))
+        tsnr = [MISSING if np.isnan(value) else f"{value:.6g}" for value in result.tsnr]
+        found = zip(result.coverage.tolist(), result.n_voxels.tolist(), tsnr, strict=True)
+        writer.writerows((parcel.index, parcel.name, *row) for parcel, row in zip(parcels, found, strict=True))

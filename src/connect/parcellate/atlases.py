@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from connect.config import read
 from connect.errors import UserError
-from connect.parcellate.images import Grid, check_file, read_image
+from connect.parcellate.images import Grid, check_file, open_run, read_image
 from connect.scans import check_columns
 from connect.settings.atlas import Atlas
 
@@ -88,32 +88,65 @@ def read_parcels(path: Path, *, spheres: bool) -> tuple[Parcel, ...]:
     return parcels
 
 
-def read_atlas_image(parcellation: Parcellation) -> tuple[Grid, np.ndarray]:
-    """Read the image of an atlas of labels or maps.
+def read_labels(parcellation: Parcellation) -> tuple[Grid, np.ndarray]:
+    """Read the image of an atlas of labels.
 
     Returns
     -------
     grid, image
-        The grid of the image; its labels as integers ``(n_x, n_y, n_z)``, or its maps ``(n_x, n_y, n_z, n_parcels)`` in
-        the order of the parcels table.
+        The grid of the image and its labels, integers ``(n_x, n_y, n_z)``.
 
     Raises
     ------
     UserError
-        If the image is broken, has labels that are no whole numbers, or has parcels that the parcels table lacks.
+        If the image is broken, has labels that are no whole numbers, or labels that the parcels table lacks.
     """
-    atlas, indices = parcellation.atlas, parcellation.indices
-    assert atlas.image is not None  # Atlas requires one of labels and maps
-    if atlas.kind == "labels":
-        grid, image = _read_labels(atlas.image)
-        _check_known(atlas.image, np.setdiff1d(image, [0]), indices)
-        return grid, image
-    grid, image = read_image(atlas.image, 4, UserError)
-    _check_known(atlas.image, np.arange(1, image.shape[3] + 1), indices)
-    if indices.max() > image.shape[3]:
-        got = f"index {indices.max()}, but {image.shape[3]} maps"
-        raise UserError(atlas.parcels, "indices that count the maps from 1", got, "correct the table or the image")
-    return grid, image[..., indices - 1]
+    path = _image(parcellation)
+    grid, values = read_image(path, 3, UserError)
+    if values.dtype.kind in "iu":
+        image = values.astype(np.int64)
+    else:
+        values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+        whole = np.rint(values)
+        # A slope in the header is a 4-byte number, so that labels that were scaled come back nearly whole.
+        wrong = np.abs(values - whole) > 1e-3
+        if wrong.any():
+            todo = "store the labels as integers, or set `kind: maps`"
+            raise UserError(path, "whole numbers", f"{values[wrong][0]:.6g}", todo)
+        image = whole.astype(np.int64)
+    _check_known(path, np.unique(image[image != 0]), parcellation.indices)
+    return grid, image
+
+
+def read_maps(parcellation: Parcellation) -> Iterator[tuple[Grid, np.ndarray]]:
+    """Read the image of an atlas of maps, one map at a time.
+
+    Yields
+    ------
+    The grid of the image and the weights of a parcel ``(n_x, n_y, n_z)``, in the order of the image, which is that of
+    the indices.
+
+    Raises
+    ------
+    UserError
+        If the image is broken, or image and parcels table do not have the same maps.
+    """
+    path, indices = _image(parcellation), parcellation.indices
+    image = open_run(path, UserError)
+    _check_known(path, np.arange(1, image.n_volumes + 1), indices)
+    if indices.max() > image.n_volumes:
+        got = f"index {indices.max()}, but {image.n_volumes} maps"
+        raise UserError(
+            parcellation.atlas.parcels, "indices that count the maps from 1", got, "correct the table or the image"
+        )
+    for volume in image.volumes():
+        weights = np.nan_to_num(volume.astype(np.float64) * image.slope + image.inter, posinf=0, neginf=0)
+        yield image.grid, weights.reshape(image.grid.shape, order="F")
+
+
+def _image(parcellation: Parcellation) -> Path:
+    assert parcellation.atlas.image is not None  # Atlas requires one of labels and maps
+    return parcellation.atlas.image
 
 
 def _parcel(where: str, row: Mapping[str, str | None], geometry: Sequence[str]) -> Parcel:
@@ -138,20 +171,6 @@ def _check_once(path: Path, column: str, values: Sequence[str]) -> None:
     if doubles:
         todo = "give each parcel its own, since results go by it"
         raise UserError(f"{path}, column {column}", "each value once", f"{', '.join(doubles[:5])} twice", todo)
-
-
-def _read_labels(path: Path) -> tuple[Grid, np.ndarray]:
-    grid, values = read_image(path, 3, UserError)
-    if values.dtype.kind in "iu":
-        return grid, values.astype(np.int64)
-    values = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    whole = np.rint(values)
-    # A slope in the header is a 4-byte number, so that labels that were scaled come back nearly whole.
-    wrong = np.abs(values - whole) > 1e-3
-    if wrong.any():
-        todo = "store the labels as integers, or set `kind: maps`"
-        raise UserError(path, "whole numbers", f"{values[wrong][0]:.6g}", todo)
-    return grid, whole.astype(np.int64)
 
 
 def _check_known(path: Path, present: np.ndarray, indices: np.ndarray) -> None:

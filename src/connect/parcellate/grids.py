@@ -7,103 +7,39 @@ interpolated. Which voxels belong to a parcel is decided as nilearn 0.13 does it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from connect.parcellate.atlases import Parcellation, read_atlas_image
+from connect.parcellate.atlases import Parcellation, read_labels, read_maps
 from connect.parcellate.images import Grid
+from connect.parcellate.smoothing import smoothed
+from connect.parcellate.weights import Maps, Regions, Smooth, Weights
 
 _CELL = 2 * 3**0.5
 """Largest distance (mm) of two points whose coordinates are equal after truncation to whole millimetres."""
 
 
-class Weights(Protocol):
-    """The parcels of an atlas as weights of the voxels in the brain mask.
-
-    Values are ``(n_volumes, n_voxels)`` and ``data`` ``(n_voxels,)`` says which voxels have data, both over the voxels
-    in the mask.
-    """
-
-    @property
-    def n_voxels(self) -> np.ndarray:
-        """Number of voxels of each parcel on the grid, in the mask or not, ``(n_parcels,)``."""
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the weighted sums of some volumes, ``(n_volumes, n_parcels)``."""
-
-    def series(self, sums: np.ndarray, data: np.ndarray) -> np.ndarray:
-        """Turn the sums into parcel series, ``(n_volumes, n_parcels)``; NaN for a parcel without data."""
-
-    def coverage(self, data: np.ndarray) -> np.ndarray:
-        """Return the share of each parcel on the grid that has data, ``(n_parcels,)``, 0 to 1."""
-
-
 @dataclass(frozen=True, eq=False)
-class Regions:
-    """Parcels whose series is a mean over voxels: pairs of a voxel in the mask and a parcel, ``(n_pairs,)`` each."""
+class Members:
+    """Pairs of a voxel of a grid and a parcel that has it, ``(n_members,)`` each, of ``n_parcels`` parcels."""
 
     voxels: np.ndarray
     parcels: np.ndarray
-    n_voxels: np.ndarray
+    n_parcels: int
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums over the voxels of each parcel."""
-        n = len(self.n_voxels)
-        return np.array([np.bincount(self.parcels, volume[self.voxels], n) for volume in values])
-
-    def series(self, sums: np.ndarray, data: np.ndarray) -> np.ndarray:
-        """Return the means over the voxels with data."""
-        count = self._count(data)
-        series: np.ndarray = np.where(count > 0, sums / np.maximum(count, 1), np.nan)
-        return series
-
-    def coverage(self, data: np.ndarray) -> np.ndarray:
-        """Return the share of voxels."""
-        coverage: np.ndarray = self._count(data) / np.maximum(self.n_voxels, 1)
-        return coverage
-
-    def _count(self, data: np.ndarray) -> np.ndarray:
-        return np.bincount(self.parcels[data[self.voxels]], minlength=len(self.n_voxels))
+    def inside(self, mask: np.ndarray) -> Regions:
+        """Return the parcels over the voxels in a mask ``(n_x, n_y, n_z)``."""
+        flat = mask.ravel(order="F")
+        kept, place = flat[self.voxels], np.cumsum(flat) - 1
+        n_voxels = np.bincount(self.parcels, minlength=self.n_parcels)
+        return Regions.of(place[self.voxels[kept]], self.parcels[kept], n_voxels)
 
 
-@dataclass(frozen=True, eq=False)
-class Maps:
-    """Parcels that are maps of weights ``(n_voxels, n_parcels)``, fitted to each volume together by least squares."""
-
-    weights: np.ndarray
-    total: np.ndarray
-    n_voxels: np.ndarray
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the products W'x of the maps and the volumes."""
-        product: np.ndarray = values @ self.weights
-        return product
-
-    def series(self, sums: np.ndarray, data: np.ndarray) -> np.ndarray:
-        """Solve W'W s = W'x over the voxels with data, the normal equations of the least-squares fit.
-
-        Maps are scaled to unit length first, so that maps on very different scales do not cost precision.
-        """
-        weights = self.weights[data]
-        length = np.sqrt((weights**2).sum(axis=0))
-        found = length > 0
-        unit = weights[:, found] / length[found]
-        series = np.full(sums.shape, np.nan)
-        fitted = np.linalg.lstsq(unit.T @ unit, (sums[:, found] / length[found]).T, rcond=None)[0]
-        series[:, found] = fitted.T / length[found]
-        return series
-
-    def coverage(self, data: np.ndarray) -> np.ndarray:
-        """Return the share of absolute weight."""
-        share = np.abs(self.weights[data]).sum(axis=0) / np.where(self.total > 0, self.total, 1)
-        coverage: np.ndarray = np.minimum(share, 1.0)
-        return coverage
-
-
-def put_on_grid(parcellation: Parcellation, grid: Grid, mask: np.ndarray) -> Weights:
+def put_on_grid(parcellation: Parcellation, grid: Grid, mask: np.ndarray, cache: Path | None = None) -> Weights:
     """Bring an atlas to the grid of a scan.
 
     Parameters
@@ -114,21 +50,29 @@ def put_on_grid(parcellation: Parcellation, grid: Grid, mask: np.ndarray) -> Wei
         Grid of the BOLD image.
     mask
         Which voxels of the grid are in the brain, ``(n_x, n_y, n_z)``.
+    cache
+        Folder of smoothed parcels, see :func:`connect.parcellate.smoothing.smoothed`.
 
     Raises
     ------
     UserError
         If the image of the atlas is no such image, or has parcels that the parcels table lacks.
     """
-    if parcellation.atlas.kind == "spheres":
-        return spheres([parcel.sphere for parcel in parcellation.parcels], grid, mask)
-    source, image = read_atlas_image(parcellation)
-    if parcellation.atlas.kind == "labels":
-        return labels(image, source, parcellation.indices, grid, mask)
-    return maps(image, source, grid, mask)
+    atlas = parcellation.atlas
+    if atlas.kind == "maps":
+        return maps(read_maps(parcellation), parcellation.indices - 1, grid, mask)
+    if atlas.kind == "spheres":
+        members = spheres([parcel.sphere for parcel in parcellation.parcels], grid, mask)
+    else:
+        source, image = read_labels(parcellation)
+        members = labels(image, source, parcellation.indices, grid)
+    if atlas.smoothing is None:
+        return members.inside(mask)
+    weights = smoothed(members.voxels, members.parcels, members.n_parcels, grid, atlas.smoothing, cache)
+    return Smooth(members.inside(mask), _columns(weights, mask.ravel(order="F")))
 
 
-def labels(image: np.ndarray, source: Grid, indices: np.ndarray, grid: Grid, mask: np.ndarray) -> Regions:
+def labels(image: np.ndarray, source: Grid, indices: np.ndarray, grid: Grid) -> Members:
     """Return parcels that are labels of an image; each voxel of the grid takes the label nearest to its centre.
 
     Parameters
@@ -137,40 +81,60 @@ def labels(image: np.ndarray, source: Grid, indices: np.ndarray, grid: Grid, mas
         The labels, integers on their own grid.
     indices
         Label of each parcel, ``(n_parcels,)``.
+    grid
+        Grid of the scan.
+    """
+    flat = (image if source.matches(grid) else _nearest(image, source, grid)).ravel(order="F")
+    voxels = np.flatnonzero(flat)
+    order = np.argsort(indices)
+    place = np.minimum(np.searchsorted(indices[order], flat[voxels]), len(indices) - 1)
+    listed = indices[order][place] == flat[voxels]
+    return Members(voxels[listed], order[place[listed]], len(indices))
+
+
+def spheres(parcels: Sequence[Sequence[float]], grid: Grid, mask: np.ndarray) -> Members:
+    """Return parcels that are spheres ``(x, y, z, radius)`` in mm; they may overlap."""
+    found = [_sphere(np.array(parcel[:3]), parcel[3], grid, mask) for parcel in parcels]
+    rows = np.repeat(np.arange(len(parcels)), [len(voxels) for voxels in found])
+    return Members(np.concatenate(found), rows, len(parcels))
+
+
+def maps(images: Iterable[tuple[Grid, np.ndarray]], order: np.ndarray, grid: Grid, mask: np.ndarray) -> Maps:
+    """Return parcels that are maps of weights, resampled linearly.
+
+    Parameters
+    ----------
+    images
+        The grid and the weights ``(n_x, n_y, n_z)`` of one map after the other.
+    order
+        Which of them is the map of each parcel, ``(n_parcels,)``.
     grid, mask
         Grid of the scan and which of its voxels are in the brain.
     """
-    flat = (image if source.matches(grid) else _nearest(image, source, grid)).ravel(order="F")
-    order = np.argsort(indices)
-    place = np.minimum(np.searchsorted(indices[order], flat), len(indices) - 1)
-    voxels = np.flatnonzero(indices[order][place] == flat)
-    return _regions(voxels, order[place[voxels]], len(indices), mask)
+    from scipy.sparse import csr_array
 
-
-def spheres(parcels: Sequence[Sequence[float]], grid: Grid, mask: np.ndarray) -> Regions:
-    """Return parcels that are spheres ``(x, y, z, radius)`` in mm; they may overlap."""
-    members = [_sphere(np.array(parcel[:3]), parcel[3], grid, mask) for parcel in parcels]
-    rows = np.repeat(np.arange(len(parcels)), [len(voxels) for voxels in members])
-    return _regions(np.concatenate(members), rows, len(parcels), mask)
-
-
-def maps(image: np.ndarray, source: Grid, grid: Grid, mask: np.ndarray) -> Maps:
-    """Return parcels that are maps ``(n_x, n_y, n_z, n_parcels)`` on their own grid, resampled linearly."""
     inside = mask.ravel(order="F")
-    n = image.shape[3]
-    weights, total, n_voxels = np.empty((inside.sum(), n)), np.empty(n), np.empty(n, dtype=int)
-    for parcel in range(n):
-        values = np.nan_to_num(image[..., parcel].astype(np.float64), posinf=0, neginf=0)
-        flat = (values if source.matches(grid) else _linear(values, source, grid)).ravel(order="F")
-        weights[:, parcel], total[parcel], n_voxels[parcel] = flat[inside], np.abs(flat).sum(), np.count_nonzero(flat)
-    return Maps(weights, total, n_voxels)
+    found, places, total, n_voxels = [], [], [], []
+    for source, image in images:
+        flat = (image if source.matches(grid) else _linear(image, source, grid)).ravel(order="F")
+        total.append(np.abs(flat).sum())
+        n_voxels.append(np.count_nonzero(flat))
+        row = flat[inside]
+        places.append(np.flatnonzero(row).astype(np.int32))
+        found.append(row[places[-1]])
+    ends = np.cumsum([0, *map(len, places)], dtype=np.int32)
+    weights = csr_array((np.concatenate(found), np.concatenate(places), ends), shape=(len(found), inside.sum()))
+    return Maps.of(weights[order], np.array(total)[order], np.array(n_voxels)[order])
 
 
-def _regions(voxels: np.ndarray, parcels: np.ndarray, n_parcels: int, mask: np.ndarray) -> Regions:
-    inside = mask.ravel(order="F")
-    kept = inside[voxels]
-    place = np.cumsum(inside) - 1
-    return Regions(place[voxels[kept]], parcels[kept], np.bincount(parcels, minlength=n_parcels))
+def _columns(weights: Any, kept: np.ndarray) -> Any:
+    """Return some columns of a sparse matrix; scipy's own way takes five times as long."""
+    from scipy.sparse import csr_array
+
+    chosen = kept[weights.indices]
+    ends = np.concatenate([[0], np.cumsum(chosen)])[weights.indptr]
+    place = (np.cumsum(kept) - 1).astype(np.int32)
+    return csr_array((weights.data[chosen], place[weights.indices[chosen]], ends), (weights.shape[0], int(kept.sum())))
 
 
 def _nearest(image: np.ndarray, source: Grid, grid: Grid) -> np.ndarray:

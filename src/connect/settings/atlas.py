@@ -27,6 +27,12 @@ class Atlas:
     parcels: Path = setting("parcels table (TSV): index, name, network, region, x, y, z, and radius for spheres")
     spaces: tuple[str, ...] = setting("BIDS names of the spaces in which the atlas is valid")
     image: Path | None = setting("NIfTI image of a `labels` or `maps` atlas", default=None)
+    smoothing: float | None = setting(
+        "full width at half maximum of a Gaussian that smooths parcels, as if the images were smoothed; not for `maps`",
+        default=None,
+        unit="mm",
+        minimum=0,
+    )
     source: str = setting("citation", default="")
 
     def __post_init__(self) -> None:
@@ -34,6 +40,9 @@ class Atlas:
             must = "a file of coordinates only" if self.kind == "spheres" else "a file that names its `image`"
             got = f"kind `{self.kind}` {'with' if self.image else 'without'} `image`"
             raise UserError("key image", must, got, "add the image, or correct the kind")
+        if self.smoothing is not None and (self.kind == "maps" or self.smoothing <= 0):
+            must, got = "above 0 mm, and an atlas of labels or spheres", f"{self.smoothing:g} mm, kind `{self.kind}`"
+            raise UserError("key smoothing", must, got, "leave the key out")
 
     def check_space(self, where: object, spaces: Iterable[str], whose: object) -> None:
         """Raise a UserError unless the atlas is valid in every one of the BIDS spaces of something."""

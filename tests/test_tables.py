@@ -13,6 +13,8 @@ import pytest
 from connect.errors import UserError
 from connect.tables import (
     read_array,
+    read_columns,
+    read_header,
     read_matrix,
     read_record,
     read_table,
@@ -190,6 +192,54 @@ def test_matrix_keeps_every_digit(tmp_path: Path, dtype: type) -> None:
 def test_matrix_keeps_its_shape(tmp_path: Path, shape: tuple[int, int]) -> None:
     write_matrix(tmp_path / "a.tsv", np.ones(shape), list("abcd"[: shape[1]]))
     assert read_matrix(tmp_path / "a.tsv").shape == shape
+
+
+def test_numbers_are_read_to_the_last_digit(tmp_path: Path) -> None:
+    """What reads them fast must round as `float` does: hard cases, and random bits."""
+    rng = np.random.default_rng(2)
+    values = rng.integers(0, 2**63, size=30_000, dtype=np.int64).view(np.float64)
+    values = np.r_[
+        values[np.isfinite(values)], rng.normal(size=10_000), 0.1 + 0.2, 5e-324, 1.7976931348623157e308, 1e23
+    ]
+    values = values[: len(values) // 4 * 4].reshape(-1, 4)
+    write_matrix(tmp_path / "a.tsv", values, list("abcd"))
+    np.testing.assert_array_equal(read_matrix(tmp_path / "a.tsv"), values)
+    np.testing.assert_array_equal(read_columns(tmp_path / "a.tsv", ["d", "b"]), values[:, [3, 1]])
+
+
+def test_a_matrix_may_be_changed_after_it_was_read(tmp_path: Path) -> None:
+    write_matrix(tmp_path / "a.tsv", np.ones((2, 2)), ["x", "y"])
+    values = read_matrix(tmp_path / "a.tsv")
+    values[0, 0] = 5
+    assert values.sum() == 8
+
+
+@pytest.mark.parametrize("text", ["x\ty\n1\t2\n3\n", "x\ty\n1\t2\t3\n1\t2\n", "x\ty\n1\t2\n1\tmany\n"])
+def test_no_matrix(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.tsv").write_text(text)
+    with pytest.raises(UserError):
+        read_matrix(tmp_path / "a.tsv")
+
+
+def test_columns_of_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("name\tx\ty\none\t1.5\tn/a\ntwo\tn/a\t-2e3")
+    assert read_header(path) == ["name", "x", "y"]
+    np.testing.assert_array_equal(read_columns(path, ["y", "x"]), [[np.nan, 1.5], [-2000, np.nan]])
+    with pytest.raises(UserError, match="'one'"):
+        read_columns(path, ["name"])
+    with pytest.raises(UserError, match="the column `z`"):
+        read_columns(path, ["z"])
+
+
+@pytest.mark.parametrize(("content", "must"), [(None, "a table"), (b"M\xfcller\n1\n", "a tab-separated table")])
+def test_no_header(tmp_path: Path, content: bytes | None, must: str) -> None:
+    path = tmp_path / "a.tsv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_header(path)
+    assert caught.value.must == must
 
 
 def test_array_is_float32_and_memory_mapped(tmp_path: Path) -> None:

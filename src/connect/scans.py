@@ -18,7 +18,7 @@ MISSING = "n/a"
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """One BOLD run of one participant. Absent entities are empty; paths are relative to the fMRIPrep folder."""
+    """One BOLD run of one participant; `tr` in s. Absent parts are empty; paths are relative to the fMRIPrep folder."""
 
     participant_id: str
     session_id: str
@@ -28,6 +28,7 @@ class Scan:
     space: str
     res: str
     tr: float
+    scanner: str
     n_volumes: int
     bold: str
     mask: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from connect.scans import MISSING, check_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXT = ("run", "scan", "parcel", "name", "network", "region")
+TEXT = ("run", "scan", "scanner", "parcel", "name", "network", "region")
 """Columns of names, which stay as they are written even where they look like numbers."""
 
 
@@ -89,10 +90,44 @@ def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | No
 
 def read_matrix(path: Path) -> np.ndarray:
     """Read a TSV of numbers with a header line as an array ``(n_rows, n_columns)``; ``n/a`` becomes NaN."""
-    with path.open(encoding="utf-8") as file:
-        header = file.readline().rstrip("\n").split("\t")
-        rows = [[np.nan if cell == MISSING else float(cell) for cell in line.rstrip("\n").split("\t")] for line in file]
-    return np.array(rows, dtype=float).reshape(len(rows), len(header))
+    header, _, lines = path.read_text(encoding="utf-8").partition("\n")
+    n_columns, n_rows = header.count("\t") + 1, lines.count("\n") + (not lines.endswith("\n") and bool(lines))
+    if n_rows == 0:
+        return np.empty((0, n_columns))
+    # pandas parses a column of numbers in a third of the time of `float`, and to the same last digit since version 3.
+    values = _numbers(path, lines.replace("\t", "\n"), header=None)[0].to_numpy(copy=True)
+    if len(values) != n_rows * n_columns:
+        raise UserError(path, "a value in each column of each line", "lines of unequal length", "make the file again")
+    return values.reshape(n_rows, n_columns)
+
+
+def read_header(path: Path) -> list[str]:
+    """Read the names of the columns of a TSV.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, or is no text.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n").split("\t")
+    except OSError as error:
+        raise UserError(path, "a table", error.strerror, "correct the path") from error
+    except UnicodeDecodeError as error:
+        raise UserError(path, "a tab-separated table", error, "correct the file") from error
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> np.ndarray:
+    """Read columns of numbers of a TSV as an array ``(n_rows, n_columns)``; ``n/a`` becomes NaN.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, lacks a column, or has a value that is no number.
+    """
+    check_columns(path, read_header(path), columns)
+    return _numbers(path, path.read_text(encoding="utf-8"), usecols=list(columns))[list(columns)].to_numpy()
 
 
 def write_matrix(path: Path, values: np.ndarray, columns: Sequence[str]) -> None:
@@ -139,6 +174,18 @@ def write_array(path: Path, values: np.ndarray) -> None:
     """Write an array as float32 ``.npy``."""
     with written(path) as aside, aside.open("wb") as file:
         np.save(file, np.ascontiguousarray(values, dtype=np.float32), allow_pickle=False)
+
+
+def _numbers(path: Path, text: str, **options: Any) -> pd.DataFrame:
+    """Parse a TSV of numbers."""
+    import pandas as pd
+
+    options |= {"sep": "\t", "dtype": np.float64, "index_col": False, "low_memory": False, "skip_blank_lines": False}
+    try:
+        frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
+    except ValueError as error:
+        raise UserError(path, "a table of numbers", error, "correct the file") from error
+    return frame
 
 
 def _without_nan(value: Any) -> Any:

@@ -6,7 +6,7 @@ that cannot be used keeps its row, with the reason and without volumes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,36 @@ import numpy as np
 import pandas as pd
 
 from connect.config import read
-from connect.denoise.clean import clean
+from connect.denoise.clean import clean, fd_dvars
 from connect.denoise.confounds import read_confounds
 from connect.errors import UnusableScan, UserError
 from connect.layout import coverage_name, qc_name, series_name
 from connect.scans import Scan, read_scans
 from connect.settings.strategy import Strategy
-from connect.tables import read_matrix, read_record, read_table, write_array, write_matrix, write_table
+from connect.tables import (
+    read_columns,
+    read_header,
+    read_matrix,
+    read_record,
+    write_array,
+    write_matrix,
+    write_table,
+)
+
+QUALITY = ("mean_fd", "max_fd", "fd_above_02", "fd_above_05", "mean_dvars", "max_std_dvars", "tsnr")
+"""Numbers that are passed on from the quality record of the parcellate stage."""
 
 ROWS = (
     *("participant_id", "session_id", "run", "scan", "start", "stop", "n_volumes", "n_kept", "minutes", "tdof"),
-    *("n_confounds", "mean_fd", "max_fd", "unusable"),
+    *("n_confounds", *QUALITY, "coverage", "fd_dvars", "tr", "scanner", "unusable"),
 )
-"""Columns of the table of rows: `start` and `stop` are the scan's range in the stacked series, equal if it has none;
-`minutes` are left after censoring, `tdof` after denoising; `mean_fd` and `max_fd` are in mm; `unusable` says why."""
+"""Columns of the table of rows.
+
+`start` and `stop` are the scan's range in the stacked series, equal if it has none; `minutes` are left after censoring,
+`tdof` after denoising; FD is in mm before censoring, and `fd_above_02` and `fd_above_05` are the shares of volumes with
+more than 0.2 and 0.5 mm; `coverage` is the mean over parcels; `fd_dvars` is how much of the motion is left
+(:func:`connect.denoise.clean.fd_dvars`); `tr` is in s; `unusable` says why.
+"""
 
 
 @dataclass(frozen=True)
@@ -121,20 +137,21 @@ def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarr
 
 
 def sentence(error: UserError) -> str:
-    """Return on one line what is wrong with a scan, for a cell of a table."""
-    return " ".join(f"unusable: {error.where}: {error.got} (must be {error.must})".replace(";", ",").split())
+    """Return on one line what is wrong with a scan and what to do about it, for a cell of a table."""
+    told = f"unusable: {error.where}: {error.got} (must be {error.must}): {error.todo}"
+    return " ".join(told.replace(";", ",").split())
 
 
 def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strategy: Strategy) -> Denoised:
     """Read and clean one scan; an unusable one comes back without arrays."""
     entries: dict[str, Any] = {"participant_id": scan.participant_id, "session_id": scan.session_id or None}
-    entries |= {"run": scan.run or None, "scan": scan.name}
-    quality = read_record(folder / qc_name(scan.name))
-    if quality["unusable"]:
-        return Denoised({**entries, "unusable": sentence(UnusableScan(**quality["unusable"]))})
-    values, shares, parcels = _parcellated(folder, scan.name, atlas)
-    entries |= {"n_volumes": len(values), "mean_fd": quality["mean_fd"], "max_fd": quality["max_fd"]}
+    entries |= {"run": scan.run or None, "scan": scan.name, "tr": scan.tr, "scanner": scan.scanner or None}
+    quality = _quality(folder / qc_name(scan.name))
+    entries |= {key: quality[key] for key in ("n_volumes", *QUALITY)}
     try:
+        _check_usable(scan, quality)
+        values, shares, parcels = _parcellated(folder, scan.name, atlas)
+        entries["coverage"] = shares.mean()
         found = read_confounds(confounds, strategy)
         if len(found.kept) != len(values):
             must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
@@ -145,8 +162,28 @@ def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strateg
     except UnusableScan as error:
         return Denoised({**entries, "unusable": sentence(error)})
     entries |= {"tdof": cleaned.tdof, "n_confounds": cleaned.n_confounds}
+    entries["fd_dvars"] = fd_dvars(cleaned.series, found.kept, found.fd)
     silent = np.isnan(cleaned.series).all(axis=0) & (shares > 0)
     return Denoised(entries, cleaned.series.astype(np.float32), np.where(silent, np.nan, shares), parcels)
+
+
+def _quality(path: Path) -> dict[str, Any]:
+    """Return the quality record of a scan."""
+    quality = read_record(path)
+    absent = [key for key in ("n_volumes", *QUALITY, "unusable") if key not in quality]
+    if absent:
+        must, got = "a quality record of this version of connect", f"no {', '.join(absent)}"
+        raise UserError(path, must, got, "parcellate the scan again")
+    return quality
+
+
+def _check_usable(scan: Scan, quality: Mapping[str, Any]) -> None:
+    if quality["unusable"]:
+        raise UnusableScan(**quality["unusable"])
+    if quality["n_volumes"] != scan.n_volumes:
+        must = f"{scan.n_volumes} volumes, as the scans table says"
+        todo = "check that the image is whole, and index the folder again"
+        raise UnusableScan(scan.bold, must, f"{quality['n_volumes']} volumes", todo)
 
 
 def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -156,12 +193,11 @@ def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.nd
         todo = "run the parcellate stage with this atlas"
         raise UserError(path, f"the raw series of the atlas {atlas}", "no such file", todo)
     values = read_matrix(path)
-    coverage = read_table(beside, ["coverage"])["coverage"].to_numpy(dtype=np.float64)
+    coverage = read_columns(beside, ["coverage"])[:, 0]
     if len(coverage) != values.shape[1]:
         must = f"one row per column of {path.name} ({values.shape[1]})"
         raise UserError(beside, must, f"{len(coverage)} rows", "parcellate the scan again")
-    with path.open(encoding="utf-8") as file:
-        return values, coverage, tuple(file.readline().rstrip("\n").split("\t"))
+    return values, coverage, tuple(read_header(path))
 
 
 def _common_parcels(scans: Sequence[Denoised]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ class Scrub:
 
     fd: float = setting("volumes with more framewise displacement are censored", unit="mm", minimum=0)
     std_dvars: float | None = setting("volumes with more standardised DVARS are censored", default=None, minimum=0)
+    before: int = setting("volumes censored before each flagged one", default=0, unit="volumes", minimum=0)
+    after: int = setting("volumes censored after each flagged one", default=0, unit="volumes", minimum=0)
     min_segment: int = setting("shorter runs of kept volumes are censored too", default=5, unit="volumes", minimum=0)
 
 
@@ -33,9 +35,17 @@ class Strategy:
     compcor: Literal["anat_combined", "anat_separated", "temporal"] | None = setting(
         "principal components of noise", default=None
     )
-    n_compcor: int | Literal["all"] = setting("number of components of each mask", default=5, minimum=1)
+    n_compcor: int | Literal["all"] = setting(
+        "number of components of each mask; all: those that fMRIPrep retained, by default half of the variance",
+        default=5,
+        minimum=1,
+    )
+    ica_aroma: bool = setting("components that ICA-AROMA took for motion (fMRIPrep before 23.1)", default=False)
     cosines: bool = setting("fMRIPrep's slow cosines (128 s), which CompCor components need", default=False)
     drop_non_steady: bool = setting("drop the first volumes that fMRIPrep marks as not in a steady state", default=True)
+    dummy_scans: int = setting(
+        "drop this many first volumes, besides those that fMRIPrep marks", default=0, unit="volumes", minimum=0
+    )
     scrub: Scrub | None = setting("censor volumes with motion", default=None)
     detrend: bool = setting("remove a linear trend", default=True)
     high_pass: float | None = setting(
@@ -50,9 +60,6 @@ class Strategy:
             raise UserError(
                 "key compcor", "CompCor together with `cosines: true`", "cosines: false", "set `cosines: true`"
             )
-        if self.scrub and not self.drop_non_steady:
-            must = "true together with `scrub`"
-            raise UserError("key drop_non_steady", must, "false", "leave `drop_non_steady` or `scrub` out")
         if self.cosines and self.high_pass:
             must = "one high-pass: the cosines or the filter"
             raise UserError("key high_pass", must, f"cosines and {self.high_pass} Hz", "write `high_pass: null`")

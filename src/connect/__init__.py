@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-STAGES = ("parcellate", "denoise", "screen", "estimate", "compare", "draw", "report")
+STAGES = ("parcellate", "denoise", "screen", "estimate", "assess", "compare", "draw", "report")
 """The stages of the workflow in the order in which they run: the one list of them."""
 
 COMMANDS = ("index", "simulate", "reference")

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import connect.index.draft
+import connect.index.scanners
 from connect.config import read
 from connect.errors import UserError
 from connect.index import index
 from connect.index.draft import draft, find_participants, guess_phases
+from connect.index.scanners import scanner
 from connect.scans import Scan, read_scans
 from connect.settings.cohort import Cohort
 
@@ -98,6 +100,7 @@ def test_scans_and_cohort_file(fmriprep: Path, capsys: pytest.CaptureFixture[str
         space="MNI152NLin2009cAsym",
         res="2",
         tr=2.0,
+        scanner="",
         n_volumes=4,
         bold=f"sub-01/ses-post/func/sub-01_ses-post_task-rest_{MNI}_res-2_desc-preproc_bold.nii.gz",
         mask=f"sub-01/ses-post/func/sub-01_ses-post_task-rest_{MNI}_res-2_desc-brain_mask.nii.gz",
@@ -117,6 +120,7 @@ def test_scans_and_cohort_file(fmriprep: Path, capsys: pytest.CaptureFixture[str
         "scans:        4 (4 volumes)",
         "MNI152NLin2009cAsym:res-2",
         "TR:           2 s",
+        "scanners:     not known (4 scans)",
         "one session:  none",
         "no TR conflicts",
         "next: ",
@@ -366,6 +370,155 @@ def test_impossible_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value:
         timed(tmp_path, monkeypatch, tr=value)
 
 
+# --- scanner -------------------------------------------------------------------------------------------------------
+
+PRISMA = {
+    "Manufacturer": "Siemens",
+    "ManufacturersModelName": "Prisma_fit",
+    "MagneticFieldStrength": 3,
+    "DeviceSerialNumber": "167015",
+    "StationName": "AWP167015",
+}
+PRISMA_WORDS = "Siemens Prisma_fit 3T 167015"
+
+
+def sidecar(folder: Path, path: str, **values: object) -> None:
+    place = folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps({"RepetitionTime": 2.0, **values}))
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([PRISMA], PRISMA_WORDS),
+        ([{**PRISMA, "DeviceSerialNumber": None}], "Siemens Prisma_fit 3T AWP167015"),
+        ([{"Manufacturer": "GE", "MagneticFieldStrength": 1.5}], "GE 1.5T"),
+        ([{"MagneticFieldStrength": "3T"}], "3T"),
+        ([{"MagneticFieldStrength": 2.89362}], "2.89T"),
+        ([{"MagneticFieldStrength": "high"}], "high"),
+        ([{"DeviceSerialNumber": 45}], "45"),
+        ([{"Manufacturer": " Philips\tMedical\n", "ManufacturersModelName": "n/a"}], "Philips Medical"),
+        ([{"Manufacturer": ["GE"], "ManufacturersModelName": True, "DeviceSerialNumber": ""}], ""),
+        ([{"StationName": "near"}, {**PRISMA, "StationName": "far"}], PRISMA_WORDS),
+        ([{"Manufacturer": "near"}, PRISMA], PRISMA_WORDS.replace("Siemens", "near")),
+        ([], ""),
+    ],
+)
+def test_a_scanner_in_words(records: list[dict[str, object]], words: str) -> None:
+    assert scanner(records) == words
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"sub-01/ses-pre/func/sub-01_ses-pre_task-rest_{MNI}_res-2_desc-preproc_bold.json",
+        "sub-01/ses-pre/func/sub-01_ses-pre_task-rest_bold.json",
+        "sub-01/sub-01_bold.json",
+        "task-rest_bold.json",
+    ],
+)
+@pytest.mark.parametrize("dataset", ["fmriprep", "raw"])
+def test_scanner_of_sidecars_near_and_far(fmriprep: Path, dataset: str, path: str) -> None:
+    """In the derivatives every sidecar of the image holds, in the raw dataset those of the raw image."""
+    sidecar(fmriprep.parent / dataset, path, **PRISMA)
+    found = {(scan.participant_id, scan.session_id) for scan in indexed(fmriprep) if scan.scanner == PRISMA_WORDS}
+    expected = {("sub-01", "ses-pre")}
+    expected |= {("sub-01", "ses-post")} if "ses-pre" not in path else set()
+    expected |= {("sub-02", "ses-pre"), ("sub-02", "ses-post")} if "sub-01" not in path else set()
+    assert found == (set() if dataset == "raw" and "desc-preproc" in path else expected)
+
+
+def test_sidecars_complete_each_other_and_the_nearest_counts(fmriprep: Path) -> None:
+    raw = fmriprep.parent / "rawdata"
+    sidecar(raw, "task-rest_bold.json", **PRISMA)
+    sidecar(raw, "sub-01/ses-post/func/sub-01_ses-post_task-rest_bold.json", ManufacturersModelName="Skyra")
+    sidecar(fmriprep, "sub-02/sub-02_bold.json", Manufacturer="GE")
+    found = [scan.scanner for scan in indexed(fmriprep)]
+    assert found == ["Siemens Skyra 3T 167015", PRISMA_WORDS, "GE", "GE"]
+
+
+@pytest.mark.parametrize(
+    ("stem", "raw"),
+    [
+        ("sub-03_ses-pre_task-rest_acq-mb_run-01", "sub-03_ses-pre_task-rest_acq-mb_run-01_bold.json"),
+        ("sub-03_ses-pre_task-rest_dir-AP", "sub-03_ses-pre_task-rest_dir-AP_bold.json"),
+        ("sub-03_ses-pre_task-rest", "sub-03_ses-pre_task-rest_echo-2_part-mag_bold.json"),
+    ],
+)
+def test_scanner_of_the_raw_image_of_a_run(fmriprep: Path, stem: str, raw: str) -> None:
+    run(fmriprep, stem)
+    sidecar(fmriprep.parent, f"sub-03/ses-pre/func/{raw}", **PRISMA)
+    assert [scan.participant_id for scan in indexed(fmriprep) if scan.scanner == PRISMA_WORDS] == ["sub-03"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "sub-01_ses-pre_task-rest_acq-mb_bold.json",
+        "sub-01_ses-pre_task-rest_run-02_bold.json",
+        "sub-01_ses-pre_task-nback_bold.json",
+        "sub-01_ses-pre_task-rest_sbref.json",
+        "sub-01_ses-pre_task-rest_desc-preproc_bold.json",
+    ],
+)
+def test_sidecars_of_other_images_say_nothing(fmriprep: Path, raw: str) -> None:
+    sidecar(fmriprep.parent, f"sub-01/ses-pre/func/{raw}", **PRISMA)
+    assert {scan.scanner for scan in indexed(fmriprep)} == {""}
+
+
+@pytest.mark.parametrize("key", ["DatasetLinks", "SourceDatasets"])
+def test_scanner_of_a_linked_dataset(fmriprep: Path, capsys: pytest.CaptureFixture[str], key: str) -> None:
+    raw = fmriprep.parents[1] / "far away"
+    links = {"raw": raw.as_uri(), "templateflow": "https://x.org"}
+    description = {key: links if key == "DatasetLinks" else [{"URL": raw.as_uri()}]}
+    (fmriprep / "dataset_description.json").write_text(json.dumps(description))
+    sidecar(raw, "task-rest_bold.json", **PRISMA)
+    sidecar(fmriprep.parent / "raw", "task-rest_bold.json", Manufacturer="GE")
+    assert {scan.scanner for scan in indexed(fmriprep)} == {PRISMA_WORDS}
+    told = capsys.readouterr().out
+    assert f"scanners:     {PRISMA_WORDS} (4 scans)" in told
+    assert f"scanner of 4 scans read from {raw}" in told
+
+
+@pytest.mark.parametrize("how", ["broken", "list", "not fetched"])
+def test_a_raw_sidecar_that_cannot_be_read_is_told(
+    fmriprep: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """The raw dataset is often not the user's to mend."""
+    raw = fmriprep.parent / "bids"
+    sidecar(raw, "task-rest_bold.json", **PRISMA)
+    bad = raw / "sub-01" / "ses-pre" / "func" / "sub-01_ses-pre_task-rest_bold.json"
+    bad.parent.mkdir(parents=True)
+    if how == "not fetched":
+        bad.symlink_to(".git/annex/objects/nothing")
+    else:
+        bad.write_text("[]" if how == "list" else "{")
+    assert {scan.scanner for scan in indexed(fmriprep)} == {PRISMA_WORDS}
+    assert f"CHECK sidecars that could not be read: 1, such as {bad}" in capsys.readouterr().out
+
+
+def test_settings_that_change_between_sessions(fmriprep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(fmriprep, "sub-01_ses-post_task-rest", tr=2.05, header=2.05)
+    for ses, model in (("pre", "Trio"), ("post", "Prisma")):
+        sidecar(fmriprep.parent, f"sub-02/ses-{ses}/func/sub-02_ses-{ses}_bold.json", ManufacturersModelName=model)
+    indexed(fmriprep)
+    told = capsys.readouterr().out
+    assert "TR:           2, 2.05 s" in told
+    assert "scanners:     not known (2 scans), Prisma (1 scans), Trio (1 scans)" in told
+    assert (
+        "- CHECK TR differs between the scans of 1 participant: sub-01 (ses-post: 2.05 s; ses-pre: 2 s)\n"
+        "- CHECK scanner differs between the scans of 1 participant: sub-02 (ses-post: Prisma; ses-pre: Trio)"
+    ) in told
+
+
+def test_settings_that_do_not_change_are_not_told(fmriprep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sidecar(fmriprep.parent, "task-rest_bold.json", **PRISMA)
+    sidecar(fmriprep.parent, "sub-02/sub-02_bold.json", DeviceSerialNumber="2")
+    indexed(fmriprep)
+    assert "differs" not in capsys.readouterr().out
+
+
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
@@ -555,6 +708,7 @@ def test_participants_that_are_nowhere(fmriprep: Path, capsys: pytest.CaptureFix
 
 def test_doctests() -> None:
     assert doctest.testmod(connect.index.draft).failed == 0
+    assert doctest.testmod(connect.index.scanners).failed == 0
 
 
 # --- real layouts --------------------------------------------------------------------------------------------------
@@ -564,13 +718,16 @@ def test_psilocybin(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFix
     index(shared_data / "psilocybin", cohort="psilocybin", choices=tmp_path)
     scans = read_scans(tmp_path / "cohorts" / "psilocybin.scans.tsv")
     assert len(scans) == 36
+    assert {scan.scanner for scan in scans} == {""}
     assert {(scan.space, scan.res, scan.tr, scan.n_volumes) for scan in scans} == {("MNI152NLin6Asym", "3", 3.0, 100)}
     cohort = read(Cohort, tmp_path / "cohorts" / "psilocybin.yaml")
     assert all(
         (cohort.derivatives / path).is_file() for scan in scans for path in (scan.bold, scan.mask, scan.confounds)
     )
     assert cohort.participants.is_file()
-    assert "scans:        36" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "scans:        36" in told
+    assert "scanners:     not known (36 scans)" in told
 
 
 def test_openneuro_derivatives(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -592,7 +749,8 @@ def test_openneuro_derivatives(shared_data: Path, tmp_path: Path, capsys: pytest
         (source / "ds003007-fmriprep/dataset_description.json").read_text()
     )
     (tmp_path / "ds003007").mkdir()
-    (tmp_path / "ds003007" / "participants.tsv").write_bytes((source / "ds003007" / "participants.tsv").read_bytes())
+    for name in ("participants.tsv", "task-rest_bold.json"):
+        (tmp_path / "ds003007" / name).write_bytes((source / "ds003007" / name).read_bytes())
     index(folder, cohort="ds003007", choices=tmp_path / "config")
     scans = read_scans(tmp_path / "config" / "cohorts" / "ds003007.scans.tsv")
     assert len(scans) == 58
@@ -603,6 +761,13 @@ def test_openneuro_derivatives(shared_data: Path, tmp_path: Path, capsys: pytest
     assert "participants: 29" in told
     assert "spaces left out: T1w, native" in told
     assert "no row for" not in told
+    assert "scanners:     not known (58 scans)" in told
+    raw = tmp_path / "ds003007" / "task-rest_bold.json"
+    raw.write_text(json.dumps({**json.loads(raw.read_text()), **PRISMA}))
+    index(folder, cohort="ds003007", choices=tmp_path / "config")
+    told = capsys.readouterr().out
+    assert f"scanners:     {PRISMA_WORDS} (58 scans)" in told
+    assert "differs" not in told
 
 
 def test_sample(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ def text(*lines: str, columns: tuple[str, ...] = COLUMNS) -> str:
 
 def test_there_and_back(table: Path) -> None:
     scans = [scan(), scan(session_id="", run="1"), scan(participant_id="sub-02", acq="mb", res="2", tr=0.8)]
+    scans.append(scan(participant_id="sub-03", scanner="Siemens Prisma_fit 3T 167015"))
     write_scans(table, scans)
     assert read_scans(table) == scans
     assert table.read_text().splitlines()[2].split("\t")[:5] == ["sub-01", "n/a", "rest", "n/a", "1"]

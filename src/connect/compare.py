@@ -18,6 +18,7 @@ from connect.changes import Changes, Sessions, by_session, conditions_of, select
 from connect.config import read
 from connect.design import MOTION, Design, design
 from connect.inference import Arrangements, Fit, Tested, fit, interval, test
+from connect.motion import motion_test
 from connect.parcels import (
     PRIMARY,
     QUANTITIES,
@@ -128,13 +129,15 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     made = design(changes.analysed, settings, model)
     table = session_values(sessions, domain, changes)
     results = tests(sessions, table, parcels, domain, changes, made, settings)
+    moved = motion_test(changes.analysed, settings, model)
     for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
         write_table(path, results[name], {**LABEL_COLUMNS[name], **TEST_COLUMNS})
     write_table(values, table)
     write_table(people, changes.people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = read(Measure, measure).unit
-    write_record(summary, {**names, "unit": unit, **summarise(results, table, changes, made, settings)})
+    found = summarise(results, table, changes, made, settings)
+    write_record(summary, {**names, "unit": unit, **found, "motion": moved})
 
 
 def session_values(sessions: Sessions, domain: np.ndarray, changes: Changes) -> pd.DataFrame:
@@ -191,8 +194,8 @@ def summarise(
 ) -> dict[str, Any]:
     """Return what was asked and found as one record."""
     primary = results["domain"].iloc[0]
-    arms = changes.analysed[made.arms].astype(str) if made.arms else pd.Series([""] * made.n)
-    change = changes.of(values[PRIMARY].to_numpy())
+    arms = (changes.analysed[made.arms].astype(str) if made.arms else pd.Series([""] * made.n)).to_numpy()
+    change, moved = changes.of(values[PRIMARY].to_numpy()), changes.analysed[MOTION].to_numpy(dtype=np.float64)
     moves = Arrangements(made, model.permutations, model.seed)
     return {
         "question": model.question,
@@ -215,13 +218,16 @@ def summarise(
         "significant": {name: int((table["p_fwe"] <= model.alpha).sum()) for name, table in results.items()},
         "tested": {name: int(table["t"].notna().sum()) for name, table in results.items()},
         "arm_column": made.arms,
-        "arms": [_arm(name, change[(arms == name).to_numpy()], model.confidence) for name in sorted(set(arms))],
+        "arms": [_arm(name, change[arms == name], moved[arms == name], model.confidence) for name in sorted(set(arms))],
     }
 
 
-def _arm(name: str, change: np.ndarray, confidence: float) -> dict[str, Any]:
+def _arm(name: str, change: np.ndarray, moved: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Return an arm's mean change of the primary quantity and of mean FD (mm), each with its interval."""
     mean, low, high = interval(change, confidence)
-    return {"arm": name, "n": len(change), "mean_change": mean, "ci_low": low, "ci_high": high}
+    motion, slow, fast = interval(moved, confidence)
+    found = {"arm": name, "n": len(change), "mean_change": mean, "ci_low": low, "ci_high": high}
+    return {**found, "mean_fd_change": motion, "mean_fd_change_low": slow, "mean_fd_change_high": fast}
 
 
 def _plain(value: Any) -> float | int | None:

@@ -7,20 +7,50 @@ a scan if too little of it is covered or cleaning leaves no signal of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from connect.acquisition import changed_settings, told
 from connect.config import read, suggest
 from connect.errors import UserError
 from connect.settings.cohort import Cohort, Limits
 from connect.tables import read_table, write_table
 
-NEEDED = ("session_id", "scan", "minutes", "tdof", "mean_fd", "unusable")
+NEEDED = ("participant_id", "session_id", "scan", "minutes", "tdof", "mean_fd", "tr", "scanner", "unusable")
 """Columns that the table of rows must have."""
+
+COLUMNS: Mapping[str, str] = {
+    "participant_id": "participant",
+    "session_id": "session",
+    "run": "run of the session",
+    "scan": "name of the scan in file names",
+    "start": "first row of the scan in the stacked series of denoise, counted from 0",
+    "stop": "row after its last one there; equal to start if the scan has no series",
+    "n_volumes": "volumes of the image",
+    "n_kept": "volumes left after censoring",
+    "minutes": "time left after censoring (min)",
+    "tdof": "temporal degrees of freedom left after denoising",
+    "n_confounds": "columns that were regressed out",
+    "mean_fd": "mean framewise displacement (mm; Power et al. 2012), over all volumes that have one",
+    "max_fd": "largest framewise displacement (mm)",
+    "fd_above_02": "share of those volumes with a framewise displacement above 0.2 mm (0 to 1)",
+    "fd_above_05": "share of those volumes with a framewise displacement above 0.5 mm (0 to 1)",
+    "mean_dvars": "mean DVARS of the image before denoising (units of the image)",
+    "max_std_dvars": "largest standardised DVARS (1 is expected of noise alone)",
+    "tsnr": "temporal signal-to-noise ratio, median over the voxels of the brain",
+    "coverage": "covered share of a parcel, mean over all parcels (0 to 1)",
+    "fd_dvars": "Pearson correlation over time of framewise displacement and the change of the cleaned series",
+    "tr": "repetition time (s)",
+    "scanner": "maker, model, field strength (T) and serial number or station of the scanner, as far as known",
+    "unusable": "why the scan has no series",
+    "kept": "whether the scan is analysed (yes or no)",
+    "reason": "why it is not, in words",
+}
+"""What the columns of the table of kept scans mean."""
 
 LIMITS = ("mean_fd", "minutes", "tdof", "parcels_missing")
 """Keys of the limits by which a whole scan is judged."""
@@ -57,7 +87,8 @@ def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> 
     cohort
         Cohort (YAML) with the sessions and the limits.
     kept
-        Output: the table of scans with `kept` (yes or no) and the reason in words.
+        Output: the table of scans with `kept` (yes or no) and the reason in words; its columns are described in a JSON
+        file beside it.
     lost
         Output: table of the missing parcels of kept scans.
     """
@@ -68,7 +99,7 @@ def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> 
     _check_sessions(table, settings, cohort)
     result = screen_scans(table, shares, settings.limits, settings.sessions)
     _check_any(result, settings.limits, cohort)
-    write_table(kept, result.kept)
+    write_table(kept, result.kept, COLUMNS)
     write_table(lost, result.lost)
     for line in notes(result, settings.limits):
         sys.stderr.write(f"connect screen: {line}\n")
@@ -118,12 +149,17 @@ def screen_scans(rows: pd.DataFrame, coverage: pd.DataFrame, limits: Limits, ses
 
 
 def notes(result: Screened, limits: Limits) -> list[str]:
-    """Return what the user should hear: sessions that are left out, limits that exclude more than half of the scans."""
+    """Return what the user should hear.
+
+    Sessions that are left out, limits that exclude more than half of the scans, and for whom TR or scanner changed.
+    """
     unlisted = _labels(result.kept[result.causes["session"]]).map(_unlisted).value_counts(sort=False)
-    told = [f"scans left out because {reason}: {count}" for reason, count in unlisted.items()]
+    left_out = [f"scans left out because {reason}: {count}" for reason, count in unlisted.items()]
     total, counts = len(result.causes), result.causes.sum()
     most = [key for key in LIMITS if counts[key] * 2 > total]
-    return told + [f"limit {key} {getattr(limits, key):g} excludes {counts[key]} of {total} scans" for key in most]
+    severe = [f"limit {key} {getattr(limits, key):g} excludes {counts[key]} of {total} scans" for key in most]
+    changed = changed_settings(result.kept).itertuples(index=False, name=None)
+    return [*left_out, *severe, *told(list(changed), "kept scans")]
 
 
 def _reasons(rows: pd.DataFrame, share: pd.Series[float], causes: pd.DataFrame, limits: Limits) -> np.ndarray:
@@ -136,8 +172,8 @@ def _reasons(rows: pd.DataFrame, share: pd.Series[float], causes: pd.DataFrame, 
         "tdof": _beyond("tDOF left", rows["tdof"], "below", limits.tdof),
         "parcels_missing": _beyond("share of missing parcels", share, "above", limits.parcels_missing),
     }
-    told = [np.where(causes[key], text, "") for key, text in texts.items()]
-    return np.array(["; ".join(filter(None, row)) or None for row in zip(*told, strict=True)], dtype=object)
+    broken = [np.where(causes[key], text, "") for key, text in texts.items()]
+    return np.array(["; ".join(filter(None, row)) or None for row in zip(*broken, strict=True)], dtype=object)
 
 
 def _beyond(name: str, values: Iterable[float], relation: str, limit: float, unit: str = "") -> list[str]:

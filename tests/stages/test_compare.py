@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from scipy import stats
+from scipy import special, stats
+from statsmodels.formula.api import ols
 
 from connect.changes import conditions_of
 from connect.cli import main
@@ -295,6 +296,174 @@ def test_runs_of_a_session_are_averaged(study: Study) -> None:
         assert rows.loc[phase, "mean_fd"] == pytest.approx(runs["mean_fd"].mean())
         assert rows.loc[phase, "between"] == pytest.approx(np.nanmean(expected, axis=0).mean(), rel=1e-6)
     assert found.edge_tests["t"].notna().all()
+
+
+# The change of head motion
+
+
+def moved(study: Study) -> pd.DataFrame:
+    """Return the participants with their change in mean FD (mm), from the table of scans."""
+    fd = study.kept.pivot_table(index="participant_id", columns="session_id", values="mean_fd")
+    return study.participants.set_index("participant_id").assign(fd=fd["ses-post"] - fd["ses-pre"])
+
+
+def shake(study: Study, arms: tuple[str, ...], fd: float) -> None:
+    """Let people of some arms move more after than before, by this (mm)."""
+    arm = study.kept["participant_id"].map(dict(study.participants[["participant_id", "arm"]].to_numpy()))
+    study.kept.loc[arm.isin(arms) & (study.kept["session_id"] == "ses-post"), "mean_fd"] += fd
+
+
+def hedges(df: float) -> float:
+    return float(special.gamma(df / 2) / (np.sqrt(df / 2) * special.gamma((df - 1) / 2)))
+
+
+def test_motion_of_two_arms_by_hand(study: Study) -> None:
+    found = study.run(**GROUPS).summary
+    people = moved(study)
+    trained, waiting = (people.loc[people["arm"] == arm, "fd"] for arm in ("training", "waiting"))
+    theirs = stats.ttest_ind(trained, waiting)
+    interval = theirs.confidence_interval(0.95)
+    expected = {"estimate": trained.mean() - waiting.mean(), "ci_low": interval.low, "ci_high": interval.high}
+    expected["g"] = hedges(8) * expected["estimate"] / np.sqrt((trained.var() + waiting.var()) / 2)
+    for key, value in expected.items():
+        assert found["motion"][key] == pytest.approx(value, rel=1e-9)
+    every = [np.isin(np.arange(10), chosen) for chosen in combinations(range(10), 5)]
+    t = np.array([stats.ttest_ind(people["fd"][first], people["fd"][~first]).statistic for first in every])
+    assert found["motion"]["p"] == pytest.approx(np.mean(np.abs(t) >= abs(theirs.statistic) - 1e-9))
+    assert (found["motion"]["n"], found["motion"]["unit"]) == (10, "mm")
+    keys = ["estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "p", "n", "unit", "flag"]
+    assert list(found["motion"]) == keys
+
+
+def test_motion_of_each_arm(study: Study) -> None:
+    people = moved(study)
+    for arm in study.run(**GROUPS).summary["arms"]:
+        own = people.loc[people["arm"] == arm["arm"], "fd"]
+        interval = stats.ttest_1samp(own, 0).confidence_interval(0.95)
+        found = [arm[key] for key in ("mean_fd_change", "mean_fd_change_low", "mean_fd_change_high")]
+        assert found == pytest.approx([own.mean(), interval.low, interval.high], rel=1e-9)
+    (everyone,) = study.run(**MEAN).summary["arms"]
+    assert everyone["mean_fd_change"] == pytest.approx(people["fd"].mean())
+
+
+@pytest.mark.parametrize(
+    ("formula", "contrast", "theirs", "term"),
+    [
+        ("~ arm + age", "arm[training] - arm[waiting]", "fd ~ C(arm, Treatment('waiting')) + age", 1),
+        ("~ 0 + arm + age", "arm[training] - arm[waiting]", "fd ~ C(arm, Treatment('waiting')) + age", 1),
+        ("~ arm * fd_change", "arm[training] - arm[waiting]", "fd ~ C(arm, Treatment('waiting'))", 1),
+        ("~ age + bs(fd_change, df=3)", "age", "fd ~ age", 1),
+        ("~ age", "mean", "fd ~ I(age - age.mean())", 0),
+        ("~ fd_change", "mean", "fd ~ 1", 0),
+        ("~ 1", "mean", "fd ~ 1", 0),
+    ],
+)
+@pytest.mark.parametrize("covariate", [True, False])
+def test_motion_agrees_with_statsmodels(
+    study: Study, formula: str, contrast: str, theirs: str, term: int, covariate: bool
+) -> None:
+    """Whether or not, and however, the model has the change in motion as a covariate."""
+    found = study.run(formula=formula, contrast=contrast, motion_covariate=covariate, permutations=999)
+    fitted = ols(theirs, moved(study)).fit()
+    low, high = fitted.conf_int().iloc[term]
+    g = hedges(fitted.df_resid) * fitted.params.iloc[term] / np.sqrt(fitted.mse_resid)
+    expected = {"estimate": fitted.params.iloc[term], "ci_low": low, "ci_high": high, "g": g}
+    for key, value in expected.items():
+        assert found.summary["motion"][key] == pytest.approx(value, rel=1e-6)
+    assert found.summary["motion"]["n"] == fitted.nobs
+    assert found.summary["motion"]["p"] == pytest.approx(fitted.pvalues.iloc[term], abs=0.1)
+
+
+def test_motion_is_tested_the_same_with_and_without_its_covariate(study: Study) -> None:
+    shake(study, ("training",), 0.2)
+    one, other = (study.run(**{**GROUPS, "motion_covariate": wanted}).summary for wanted in (True, False))
+    assert one["motion"] == other["motion"]
+    assert [arm["mean_fd_change"] for arm in one["arms"]] == [arm["mean_fd_change"] for arm in other["arms"]]
+    assert one["primary"] != other["primary"]
+
+
+def test_motion_of_the_people_who_are_analysed(study: Study) -> None:
+    lose(study, "sub-01", "post", "moved")
+    chosen = moved(study).drop(index="sub-01").query("arm == 'training'")["fd"]
+    found = study.run(**MEAN, where={"arm": ["training"]}).summary["motion"]
+    assert found["n"] == 4
+    assert found["estimate"] == pytest.approx(chosen.mean())
+
+
+def test_motion_between_conditions(within: Study) -> None:
+    late = within.kept["session_id"] == "ses-drugpost"
+    within.kept.loc[late, "mean_fd"] += 0.3
+    found = within.run(**MEAN, condition="drug - placebo")
+    change = found.people["fd_change"]
+    assert found.summary["motion"]["estimate"] == pytest.approx(change.mean())
+    assert found.summary["motion"]["p"] == pytest.approx(2 / 512)
+    flag = found.summary["motion"]["flag"]
+    assert flag.startswith("the change of head motion differs between conditions (drug minus placebo): ")
+    alone = within.run(**MEAN, condition="drug").summary["motion"]
+    assert alone["flag"].startswith("head motion changed from before to after under drug: ")
+
+
+def test_the_flag_of_two_arms(study: Study) -> None:
+    shake(study, ("training",), 0.3)
+    found = study.run(**GROUPS).summary["motion"]
+    size = f"{found['estimate']:.2g} mm (95 % CI {found['ci_low']:.2g} to {found['ci_high']:.2g}), g {found['g']:.2g}"
+    assert found["flag"] == (
+        f"the arms differ in the change of head motion (training minus waiting): {size}; connectivity changes with"
+        " motion, so read the effect with the covariate and look at the figure of motion"
+    )
+    assert found["p"] < 0.05
+    turned = study.run(**{**GROUPS, "contrast": "arm[waiting] - arm[training]", "confidence": 0.9}).summary["motion"]
+    assert "(waiting minus training): -0." in turned["flag"]
+    assert "(90 % CI -" in turned["flag"]
+
+
+@pytest.mark.parametrize(
+    ("added", "words"),
+    [
+        (0.0, None),
+        (0.07, "head motion may have changed from before to after: 0."),
+        (0.3, "head motion changed from before to after: 0."),
+    ],
+)
+def test_the_flag_goes_with_size_and_with_p(study: Study, added: float, words: str | None) -> None:
+    """Changes of FD with mean 0 and SD 0.1 mm, to which a constant is added; five people, so that p is never small."""
+    study.kept["mean_fd"] = 0.2
+    shape = np.array([-1.0, -0.5, 0, 0.5, 1.0, -1.0, -0.5, 0, 0.5, 1.0]) * 0.1 / 0.7454
+    study.kept.loc[study.kept["session_id"] == "ses-post", "mean_fd"] += shape + added
+    where = {"arm": ["training"]} if added == 0.07 else {}
+    found = study.run(**MEAN, where=where).summary["motion"]
+    assert (found["flag"] is None) == (words is None)
+    if words:
+        assert found["flag"].startswith(words)
+        assert abs(found["g"]) >= 0.5
+        assert (found["p"] < 0.05) == (added == 0.3)
+
+
+def test_the_flag_of_a_slope(study: Study) -> None:
+    age = dict(study.participants[["participant_id", "age"]].to_numpy())
+    late = study.kept["session_id"] == "ses-post"
+    study.kept.loc[late, "mean_fd"] += 0.01 * study.kept.loc[late, "participant_id"].map(age).astype(float)
+    flag = study.run(formula="~ age", contrast="age").summary["motion"]["flag"]
+    assert flag.startswith("the change of head motion differs with `age`: 0.0")
+
+
+def test_the_unit_of_a_slope_raises_no_flag(study: Study) -> None:
+    study.participants["age"] = study.participants["age"].sort_values().to_numpy() / 1e6
+    found = study.run(formula="~ age", contrast="age").summary["motion"]
+    assert abs(found["g"]) > 0.5
+    assert found["p"] > 0.05
+    assert found["flag"] is None
+
+
+@pytest.mark.parametrize("how", ["the contrast", "no variance", "not known"])
+def test_motion_that_cannot_be_tested(study: Study, how: str) -> None:
+    model = {**MEAN, "formula": "~ fd_change", "contrast": "fd_change"} if how == "the contrast" else MEAN
+    if how == "no variance":
+        study.kept["mean_fd"] = 0.2
+    elif how == "not known":
+        study.kept.loc[3, "mean_fd"] = np.nan
+    found = study.run(**model).summary["motion"]
+    assert found == {**dict.fromkeys(found), "n": 10, "unit": "mm"}
 
 
 # Who is left out

@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from connect.acquisition import changed_settings
 from connect.cli import main
-from connect.denoise import ROWS
-from connect.screen import NEEDED, notes, screen_scans
+from connect.denoise import ROWS as DENOISED
+from connect.screen import COLUMNS, NEEDED, notes, screen_scans
 from connect.settings.cohort import Limits
-from connect.tables import read_table, write_matrix, write_table
+from connect.tables import read_record, read_table, write_matrix, write_table
 
 SESSIONS = ("pre", "post")
 LIMITS = Limits()
+ROWS = tuple(COLUMNS)[:-2]
+"""Columns of the table of rows, before `kept` and `reason`."""
 
 
 def rows(*changes: dict[str, Any], n_scans: int = 6) -> pd.DataFrame:
@@ -27,6 +30,8 @@ def rows(*changes: dict[str, Any], n_scans: int = 6) -> pd.DataFrame:
         row = {"participant_id": sub, "session_id": ses, "run": "01", "scan": f"{sub}_{ses}_task-rest"}
         row |= {"start": number * 200, "stop": (number + 1) * 200, "n_volumes": 200, "n_kept": 200}
         row |= {"minutes": 6.7, "tdof": 40.5, "n_confounds": 24, "mean_fd": 0.1, "max_fd": 1.0, "unusable": None}
+        row |= {"fd_above_02": 0.1, "fd_above_05": 0.0, "mean_dvars": 20.5, "max_std_dvars": 2.5, "tsnr": 60.0}
+        row |= {"coverage": 0.98, "fd_dvars": 0.2, "tr": 2.0, "scanner": "Siemens Prisma_fit 3T 167015"}
         made.append(row | (changes[number] if number < len(changes) else {}))
     return pd.DataFrame(made, columns=list(ROWS))
 
@@ -144,7 +149,7 @@ class Files:
 
 
 def test_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = rows({"mean_fd": 0.9}, {"unusable": "mask: empty; must be full"} | dict.fromkeys(ROWS[6:13]))
+    table = rows({"mean_fd": 0.9}, {"unusable": "mask: empty; must be full"} | dict.fromkeys(ROWS[6:20]))
     shares = covered(p2=(3, 0.125))
     shares.loc[1] = np.nan
     files = Files(tmp_path, table, shares)
@@ -158,6 +163,53 @@ def test_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pd.testing.assert_frame_equal(kept[list(ROWS)], read_table(tmp_path / "rows.tsv"))
     assert files.lost().to_numpy().tolist() == [[table["scan"][3], "p2", 0.125]]
     assert capsys.readouterr() == ("", "")
+
+
+def test_every_column_is_described(tmp_path: Path) -> None:
+    """In a sidecar beside the table, and all of them with their unit where they have one."""
+    files = Files(tmp_path, rows(), covered())
+    assert files.run() == 0
+    described = read_record(tmp_path / "out" / "kept.json")
+    assert list(described) == list(files.kept().columns)
+    units = {"minutes": "(min)", "mean_fd": "(mm", "max_fd": "(mm)", "fd_above_02": "0 to 1", "coverage": "0 to 1"}
+    units |= {"mean_dvars": "units of the image", "tr": "(s)"}
+    for name, unit in units.items():
+        assert unit in described[name]["Description"]
+
+
+def test_a_scanner_stays_text(tmp_path: Path) -> None:
+    files = Files(tmp_path, rows(*[{"scanner": "0167015"}] * 6), covered())
+    assert files.run() == 0
+    assert files.kept()["scanner"].tolist() == ["0167015"] * 6
+
+
+def test_settings_that_change_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of excluded scans do not count, and a scanner that is not known is no other one."""
+    changes = [{"tr": 2.5}, {}, {"scanner": "GE MR750 3T"}, {"tr": 2.5}, {"tr": 3.0, "mean_fd": 2.0}, {"scanner": None}]
+    table = rows(*changes, {"scanner": None}, n_scans=8)
+    files = Files(tmp_path, table, covered(8))
+    assert files.run() == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "connect screen: TR differs between the kept scans of 2 participants: sub-01 (ses-post: 2 s; ses-pre: 2.5 s),"
+        " sub-02 (ses-post: 2.5 s; ses-pre: 2 s)",
+        "connect screen: scanner differs between the kept scans of 1 participant: sub-02"
+        " (ses-post: Siemens Prisma_fit 3T 167015; ses-pre: GE MR750 3T)",
+    ]
+    found = changed_settings(files.kept())
+    assert list(found.columns) == ["participant_id", "what", "values"]
+    assert found.to_numpy().tolist() == [
+        ["sub-01", "tr", "ses-post: 2 s; ses-pre: 2.5 s"],
+        ["sub-02", "scanner", "ses-post: Siemens Prisma_fit 3T 167015; ses-pre: GE MR750 3T"],
+        ["sub-02", "tr", "ses-post: 2.5 s; ses-pre: 2 s"],
+    ]
+
+
+def test_settings_that_do_not_change_are_a_table_without_rows(tmp_path: Path) -> None:
+    files = Files(tmp_path, rows(*[{"scanner": None, "session_id": "ses-pre"}] * 6), covered())
+    assert files.run() == 0
+    found = changed_settings(files.kept())
+    assert found.empty
+    assert list(found.columns) == ["participant_id", "what", "values"]
 
 
 def test_nothing_lost_is_a_table_without_rows(tmp_path: Path) -> None:
@@ -206,6 +258,7 @@ def test_the_user_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             ["c.yaml, key sessions", "(prae)", "lists pre, post", "did you mean `prae`?"],
         ),
         (rows().drop(columns="tdof"), "", ["column `tdof`"]),
+        (rows().drop(columns="scanner"), "", ["column `scanner`"]),
         (rows(n_scans=5), "", ["coverage.tsv", "one row per scan (5)", "6 rows", "run denoise again"]),
         (rows(), "limits: {mean_fdd: 0.3}", ["did you mean `mean_fd`?"]),
     ],
@@ -224,4 +277,5 @@ def test_mistakes(
 
 
 def test_denoise_writes_what_screen_needs() -> None:
-    assert set(NEEDED) <= set(ROWS)
+    assert set(NEEDED) <= set(DENOISED)
+    assert (*DENOISED, "kept", "reason") == tuple(COLUMNS)

@@ -60,6 +60,7 @@ def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:
     """Return what was indexed, in lines: a count or a value each, then the notes."""
     people = {(scan.participant_id, scan.session_id) for scan in scans}
     sessions = Counter(session or "none" for _, session in people)
+    scanners = Counter(scan.scanner for scan in scans)
     visits = Counter(participant for participant, _ in people)
     single = sorted(participant for participant, count in visits.items() if count == 1 and len(sessions) > 1)
     space = ":res-".join(part for part in (scans[0].space or "native", scans[0].res) if part)
@@ -70,6 +71,7 @@ def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:
         "tasks": ", ".join(sorted({scan.task or "none" for scan in scans})),
         "space": space,
         "TR": f"{_values(scan.tr for scan in scans)} s",
+        "scanners": ", ".join(f"{name or 'not known'} ({count} scans)" for name, count in sorted(scanners.items())),
         "one session": ", ".join(single) or "none",
     }
     return "\n".join([*(f"{key + ':':<14}{value}" for key, value in lines.items()), *(f"- {note}" for note in notes)])

@@ -8,16 +8,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlparse
 
 import yaml
 
 from connect.config import read
-from connect.errors import UserError
 from connect.index.fmriprep import few
+from connect.index.folders import sources
 from connect.scans import Scan
 from connect.settings.cohort import Cohort
-from connect.tables import read_record, written
+from connect.tables import written
 
 Phase = Literal["pre", "post"]
 WORDS: Mapping[Phase, tuple[str, str]] = {"pre": ("pre|base", "1"), "post": ("post|follow", "2")}
@@ -112,11 +111,7 @@ def draft(sheet: Path, fmriprep: Path, participants: Path | None, labels: Sequen
 
 def find_participants(fmriprep: Path, people: Collection[str]) -> Path | None:
     """Return the participants.tsv that lists some of these people: in the fMRIPrep folder, or in its raw dataset."""
-    name = fmriprep.absolute().name
-    around = fmriprep.absolute().parent
-    siblings = ("raw", "rawdata", "bids", re.sub(r"[-_]?fmriprep.*$", "", name, flags=re.IGNORECASE) or ".")
-    folders = [fmriprep, *_links(fmriprep), around, around.parent, *(around / sibling for sibling in siblings)]
-    tables = (folder / "participants.tsv" for folder in folders)
+    tables = (folder / "participants.tsv" for folder in (fmriprep, *sources(fmriprep)))
     return next((table for table in tables if table.is_file() and _listed(table) & set(people)), None)
 
 
@@ -141,21 +136,6 @@ def _match(labels: Sequence[str], phase: Phase) -> str | None:
 
 def _phase(label: str) -> Phase:
     return "pre" if _match([label], "pre") else "post"
-
-
-def _links(fmriprep: Path) -> Iterator[Path]:
-    """Yield the local folders from which the derivatives were made, as dataset_description.json names them."""
-    try:
-        description = read_record(fmriprep / "dataset_description.json")
-    except UserError:
-        return
-    links = description.get("DatasetLinks", {})
-    sources = description.get("SourceDatasets", [])
-    addresses = [*(links.values() if isinstance(links, dict) else ())]
-    addresses += [source.get("URL") for source in sources if isinstance(source, dict)]
-    for address in addresses:
-        if isinstance(address, str) and urlparse(address).scheme in ("", "file"):
-            yield fmriprep / unquote(urlparse(address).path)
 
 
 def _listed(table: Path) -> set[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from connect.acquisition import differing, told
 from connect.config import suggest
 from connect.errors import UserError
+from connect.index.folders import list_files
+from connect.index.scanners import read_scanners
 from connect.index.timing import BOLD, Timing, read_timing
 from connect.layout import entities
 from connect.scans import Scan
@@ -17,7 +19,6 @@ DEFAULT_SPACE = "MNI152NLin2009cAsym"
 NATIVE = ("native", "T1w", "T2w", "anat", "boldref", "fsnative", "func")
 """Spaces of a single brain, in which no atlas is valid; `native` is a file name without a space."""
 
-SKIPPED = ("anat", "figures", "log", "logs", "sourcedata")
 CONFOUNDS = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv")
 """How the confounds tables are called: since fMRIPrep 20.2, and before."""
 
@@ -52,34 +53,14 @@ def find_scans(fmriprep: Path, space: str = "", task: str = "") -> tuple[list[Sc
     bolds, space_notes = choose_space(of_task, space)
     partners, partner_notes = _partners(fmriprep, bolds, files)
     timings = {path: read_timing(fmriprep, path, files) for path in bolds}
-    scans = [_scan(path, found, timings[path], *partners[path]) for path, found in bolds.items()]
+    scanners, scanner_notes = read_scanners(fmriprep, {path: _run(path) for path in bolds}, files)
+    scans = [_scan(path, found, timings[path], scanners[path], *partners[path]) for path, found in bolds.items()]
     _check_unique(scans)
     lost = {folder.name for folder in fmriprep.glob("sub-*/")} - {scan.participant_id for scan in scans}
     lost_notes = [f"CHECK participants without a scan that fits: {few(sorted(lost))}"] if lost else []
-    return scans, [*task_notes, *space_notes, *partner_notes, *_timing_notes(timings), *lost_notes]
-
-
-def list_files(fmriprep: Path) -> set[str]:
-    """Return the paths, relative to an fMRIPrep folder, of the files at its top and in its participants' folders.
-
-    Hidden files (such as ``._*`` of macOS) and folders without functional images are left out. Links to files count
-    even if they point nowhere, as in a dataset whose content was not fetched yet.
-    """
-    if not fmriprep.is_dir():
-        raise UserError(fmriprep, "an fMRIPrep folder", "no such folder", "correct the path")
-    found: set[str] = set()
-    waiting = [""]
-    while waiting:
-        here = waiting.pop()
-        with os.scandir(fmriprep / here) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if not entry.is_dir():
-                    found.add(here + entry.name)
-                elif entry.name not in SKIPPED and (here or entry.name.startswith("sub-")):
-                    waiting.append(f"{here}{entry.name}/")
-    return found
+    change_notes = [f"CHECK {line}" for line in told(differing(vars(scan) for scan in scans), "scans")]
+    read_notes = [*_timing_notes(timings), *scanner_notes, *change_notes]
+    return scans, [*task_notes, *space_notes, *partner_notes, *read_notes, *lost_notes]
 
 
 def choose_task(bolds: Bolds, task: str = "") -> tuple[Bolds, list[str]]:
@@ -198,12 +179,13 @@ def _timing_notes(timings: Mapping[str, Timing]) -> list[str]:
     return [*notes, conflicts if differ else "no TR conflicts"]
 
 
-def _scan(path: str, found: Mapping[str, str], timing: Timing, mask: str, confounds: str) -> Scan:
+def _scan(path: str, found: Mapping[str, str], timing: Timing, scanner: str, mask: str, confounds: str) -> Scan:
     return Scan(
         participant_id=f"sub-{found['sub']}",
         session_id=f"ses-{found['ses']}" if "ses" in found else "",
         **{key: found.get(key, "") for key in ("task", "acq", "run", "space", "res")},
         tr=timing.sidecar or timing.header or math.nan,
+        scanner=scanner,
         n_volumes=timing.n_volumes,
         bold=path,
         mask=mask,

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -59,6 +59,29 @@ def read_timing(fmriprep: Path, bold: str, files: Collection[str] = ()) -> Timin
     return Timing(n_volumes, sidecar, header)
 
 
+def sidecars(bold: str, files: Iterable[str], beyond: Collection[str] = ()) -> Iterator[str]:
+    """Yield the JSON files that hold for an image: in its folder or above, with a part of its entities, nearest first.
+
+    Parameters
+    ----------
+    bold
+        Path of the image, relative to the folder of the dataset; the image need not be there.
+    files
+        Files of that folder.
+    beyond
+        Entities that a JSON file may have though the image has not.
+    """
+    mine = entities(PurePosixPath(bold).name).items()
+    fits = []
+    for path in files:
+        start = path.rfind("/") + 1
+        if path.endswith("bold.json") and bold.startswith(path[:start]):
+            theirs = {**entities(path[start:]), "extension": dict(mine)["extension"]}
+            if {key: value for key, value in theirs.items() if key not in beyond}.items() <= mine:
+                fits.append((-path.count("/"), -len(theirs), path))
+    yield from (path for *_, path in sorted(fits))
+
+
 def _header(path: Path) -> tuple[int, float | None]:
     try:
         image: Any = nibabel.load(path)
@@ -78,7 +101,7 @@ def _sidecar(bold: str) -> str:
 
 def _sidecar_time(fmriprep: Path, bold: str, files: Collection[str]) -> float | None:
     own = [_sidecar(bold)] if _sidecar(bold) in files else []
-    for path in itertools.chain(own, _inherited(bold, files)):
+    for path in itertools.chain(own, sidecars(bold, files)):
         value = read_record(fmriprep / path).get("RepetitionTime")
         if value is not None:
             if not isinstance(value, int | float) or not 0 < value < math.inf:
@@ -86,16 +109,3 @@ def _sidecar_time(fmriprep: Path, bold: str, files: Collection[str]) -> float | 
                 raise UserError(fmriprep / path, must, repr(value), "correct it")
             return float(value)
     return None
-
-
-def _inherited(bold: str, files: Collection[str]) -> Iterator[str]:
-    """Yield the JSON files that hold for an image too: in its folder or above, with a part of its entities."""
-    mine = entities(PurePosixPath(bold).name).items()
-    fits = []
-    for path in files:
-        start = path.rfind("/") + 1
-        if path.endswith("bold.json") and bold.startswith(path[:start]):
-            theirs = {**entities(path[start:]), "extension": dict(mine)["extension"]}
-            if theirs.items() <= mine:
-                fits.append((-path.count("/"), -len(theirs), path))
-    yield from (path for *_, path in sorted(fits))

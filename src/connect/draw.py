@@ -1,10 +1,11 @@
-"""Draw a figure of a model: SVG, PDF and PNG, byte for byte the same from the same inputs.
+"""Draw a figure of a model or a cohort: SVG, PDF and PNG, byte for byte the same from the same inputs.
 
 What can be drawn is registered in :mod:`connect.figures`; this module imports every module that registers a figure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import style
@@ -12,7 +13,17 @@ from matplotlib.figure import Figure
 
 from connect.changes import conditions_of
 from connect.config import read
-from connect.figures import STYLE, Inputs, glass_brain, matrix, motion, registered, slopegraph  # noqa: F401
+from connect.figures import (  # noqa: F401 - each module registers its figures
+    STYLE,
+    Inputs,
+    denoising,
+    glass_brain,
+    matrix,
+    motion,
+    qc_fc,
+    registered,
+    slopegraph,
+)
 from connect.parcels import domain_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -40,11 +51,13 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     values: Path,
     people: Path,
     summary: Path,
+    assessments: Sequence[Path],
+    qcfc: Path,
     svg: Path,
     pdf: Path,
     png: Path,
 ) -> None:
-    """Draw a figure of a model.
+    """Draw a figure of a model, or of its cohort.
 
     Parameters
     ----------
@@ -76,6 +89,11 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Every participant, analysed or not and why.
     summary
         What the model asked and found.
+    assessments
+        Summaries of the assess stage in the primary atlas and measure: one per denoising strategy, the primary one
+        first. A figure about a model needs that one only.
+    qcfc
+        Edges of the assess stage in the primary universe.
     svg
         Output: the figure as SVG.
     pdf
@@ -93,6 +111,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         kept=read_table(kept), scans=read_table(scans), connectomes=read_array(connectomes),
         domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
         people=read_table(people), summary=read_record(summary),
+        assessments=[read_record(path) for path in assessments],
+        qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
     )  # fmt: skip
     with style.context(["default", dict(STYLE)]):
         _save(registered(recipe.kind)(inputs, recipe), recipe.title, svg, pdf, png)

@@ -19,17 +19,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 import connect.draw
+from connect.assess import assess
 from connect.compare import compare
 from connect.digest import modules
 from connect.draw import draw
 from connect.errors import UserError
 from connect.figures import FIGURES, FIRM, Inputs, correction, form_of, number, with_arms
+from connect.figures import denoising as denoising_figure
 from connect.figures.glass_brain import strongest
 from connect.figures.matrix import arrange, outlines, phase_means, robust_limit, spread, square
 from connect.figures.motion import scans_of
+from connect.figures.qc_fc import running_median
 from connect.figures.slopegraph import change_of, result_in_words
 from connect.parcels import domain_edges
-from connect.tables import write_array, write_table
+from connect.tables import read_record, write_array, write_record, write_table
 
 NETWORKS = ["Visual", "Salience", "Control", "Reward", "Attention"]
 N_PARCELS = 20
@@ -47,7 +50,7 @@ def make(
     effect: float = 0.4,
     missing: Sequence[int] = (),
     network: Sequence[str] = NETWORKS * 4,
-) -> dict[str, Path]:
+) -> dict[str, Any]:
     """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it."""
     rng = np.random.default_rng(3)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +67,7 @@ def make(
             excluded = k == 1 and phase == "post" and n > 3
             fd = 0.8 if excluded else rng.uniform(0.1, 0.3)
             kept = {"kept": "no", "reason": "mean FD 0.8 mm is above 0.5 mm"} if excluded else {"kept": "yes"}
+            own |= {"minutes": 8.0 - k / 10, "tdof": 60.0 + k, "fd_dvars": rng.uniform(-0.1, 0.3)}
             rows.append({**own, "scan": f"sub-{k:02d}_ses-{label}", "mean_fd": fd, "reason": None, **kept})
             rise = effect * (phase == "post") * (k % 2 == 0) * (name in ("", "drug"))
             value = 0.2 + 0.05 * rng.standard_normal(N_EDGES) + rise * between["between"]
@@ -100,7 +104,19 @@ def make(
     found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
     compare(**inputs, **found, participants=folder / "people.tsv", network_tests=folder / "network_tests.tsv")
-    return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"}
+    return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | assessed(folder, inputs)
+
+
+def assessed(folder: Path, inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Assess the connectomes; a second strategy has a long title and no chance range for change."""
+    first, second = folder / "assess.json", folder / "assess-2.json"
+    own = {name: inputs[name] for name in ("connectomes", "scans", "kept", "atlas", "strategy", "measure", "cohort")}
+    assess(**own, edge_table=folder / "qcfc.tsv", summary=first)
+    record = read_record(first)
+    void = {**dict.fromkeys(record["change"]), "n": 2, "reason": "it takes 6 participants"}
+    title = "Scrubbing (motion 24, WM and CSF, censored at 0.5 mm)"
+    write_record(second, {**record, "strategy": "scrubbing", "title": title, "change": void})
+    return {"assessments": [first, second], "qcfc": folder / "qcfc.tsv"}
 
 
 ARMS = {"formula": "~ group", "contrast": "group[training] - group[waiting]"}
@@ -108,12 +124,12 @@ MEAN = {"formula": "~ 1", "contrast": "mean"}
 
 
 @pytest.fixture(scope="module")
-def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return make(tmp_path_factory.mktemp("arms"), n=14, model=ARMS, missing=[5])
 
 
 @pytest.fixture(scope="module")
-def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = {**MEAN, "condition": "drug - placebo"}
     return make(tmp_path_factory.mktemp("drug"), conditions=("drug", "placebo"), model=model)
 
@@ -122,7 +138,7 @@ def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Drawn:
     """Return a function that gives the figure of a kind, and its inputs, before it is saved."""
 
-    def run(paths: Mapping[str, Path], kind: str, **keys: Any) -> tuple[Figure, Inputs]:
+    def run(paths: Mapping[str, Any], kind: str, **keys: Any) -> tuple[Figure, Inputs]:
         caught: list[Any] = []
         original = connect.draw.registered
 
@@ -159,16 +175,19 @@ def boxes(axes: Axes) -> dict[tuple[float, ...], Any]:
 def texts(made: Figure) -> str:
     found = [text.get_text() for axes in made.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
     found += [text.get_text() for text in (*made.texts, *(t for axes in made.axes for t in axes.get_xticklabels()))]
+    found += [text.get_text() for axes in made.axes for text in axes.texts]
     return "\n".join(found).replace(FIRM, " ")
 
 
-def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Path], tmp_path: Path) -> None:
+def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Any], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from connect.draw import draw\n"
-        "folder, paths = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
+        "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
+        "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
+        "paths = {name: found if name == 'assessments' else found[0] for name, found in paths.items()}\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
-        "    draw(recipe, **{name: Path(path) for name, path in paths.items()}, **out)\n"
+        "    draw(recipe, **paths, **out)\n"
     )
     small = {"width": 90, "height": 60}
     here, there = tmp_path / "here", tmp_path / "there"
@@ -177,7 +196,9 @@ def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Path
     for kind in sorted(FIGURES):
         draw(recipe(here, kind, **small), **arms, **outputs(here, kind))
         recipe(there, kind, **small)
-    words = [sys.executable, "-c", code, str(there), *(f"{name}={path}" for name, path in arms.items())]
+    listed = {name: path if isinstance(path, list) else [path] for name, path in arms.items()}
+    given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items()]
+    words = [sys.executable, "-c", code, str(there), *given]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     for kind in FIGURES:
         for name in OUTPUTS:
@@ -200,14 +221,14 @@ def test_the_figures_of_the_project_are_registered(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("keys", "hint"), [({}, "did you mean `slopegraph`"), ({"colour_map": "RdBu_q"}, "`RdBu")])
-def test_a_misspelt_word_names_its_neighbour(arms: dict[str, Path], tmp_path: Path, keys: Any, hint: str) -> None:
+def test_a_misspelt_word_names_its_neighbour(arms: dict[str, Any], tmp_path: Path, keys: Any, hint: str) -> None:
     kind = "change_matrix" if keys else "slopgraph"
     with pytest.raises(UserError, match=hint):
         draw(recipe(tmp_path, kind, **keys), **arms, **outputs(tmp_path, kind))
     assert not (tmp_path / f"{kind}.svg").exists()
 
 
-def test_parcels_are_ordered_by_domain_and_network(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_parcels_are_ordered_by_domain_and_network(arms: dict[str, Any], drawn: Drawn) -> None:
     _, inputs = drawn(arms, "matrix")
     order, groups = arrange(inputs.parcels, inputs.domain)
     assert sorted(order) == list(range(N_PARCELS))
@@ -224,7 +245,7 @@ def test_parcels_are_ordered_by_domain_and_network(arms: dict[str, Path], drawn:
 
 
 @pytest.mark.parametrize("kind", ["matrix", "change_matrix"])
-def test_outlines_are_the_index_ranges_of_the_domains(arms: dict[str, Path], drawn: Drawn, kind: str) -> None:
+def test_outlines_are_the_index_ranges_of_the_domains(arms: dict[str, Any], drawn: Drawn, kind: str) -> None:
     made, inputs = drawn(arms, kind)
     order, groups = arrange(inputs.parcels, inputs.domain)
     assert np.flatnonzero(inputs.domain[order] == "emotion").tolist() == list(range(8))
@@ -235,7 +256,7 @@ def test_outlines_are_the_index_ranges_of_the_domains(arms: dict[str, Path], dra
     assert len({colour for _, colour, _ in outlines(groups)}) == 3
 
 
-def test_matrices_show_the_mean_of_the_analysed(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_matrices_show_the_mean_of_the_analysed(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "matrix")
     connectomes = np.load(arms["connectomes"])
     scans = pd.read_csv(arms["scans"], sep="\t")
@@ -253,7 +274,7 @@ def test_matrices_show_the_mean_of_the_analysed(arms: dict[str, Path], drawn: Dr
 
 
 def test_above_the_diagonal_only_what_survives(
-    arms: dict[str, Path], drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+    arms: dict[str, Any], drawn: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large_cells, _ = drawn(arms, "change_matrix")
     assert not large_cells.axes[0].collections
@@ -275,7 +296,7 @@ def test_above_the_diagonal_only_what_survives(
     assert "Change, training − waiting (Fisher z)" in texts(made)
 
 
-def test_a_slopegraph_has_a_line_per_participant(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_a_slopegraph_has_a_line_per_participant(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "slopegraph")
     assert [axes.get_title() for axes in made.axes[:2]] == ["training\nn = 7", "waiting\nn = 6"]
     values = inputs.session_values.set_index(["participant_id", "phase"])["between"]
@@ -285,7 +306,7 @@ def test_a_slopegraph_has_a_line_per_participant(arms: dict[str, Path], drawn: D
     assert "Mean connectivity emotion x cognition (Fisher z)" in texts(made)
 
 
-def test_changes_agree_with_the_summary(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_changes_agree_with_the_summary(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "slopegraph")
     changes = change_of(inputs)
     for arm, dots, bar in zip(
@@ -303,7 +324,7 @@ def test_changes_agree_with_the_summary(arms: dict[str, Path], drawn: Drawn) -> 
     assert words.endswith("n = 13.")
 
 
-def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str, Path], drawn: Drawn) -> None:
+def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(drug, "slopegraph")
     titles = [axes.get_title() for axes in made.axes[:2]]
     assert titles == ["all participants, drug\nn = 7", "all participants, placebo\nn = 7"]
@@ -321,7 +342,7 @@ def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str
     assert labels == ["pre\ndrug", "post\ndrug", "pre\nplacebo", "post\nplacebo"]
 
 
-def test_motion_shows_every_scan(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_motion_shows_every_scan(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "motion")
     kept = pd.read_csv(arms["kept"], sep="\t")
     shown = np.concatenate([dots.get_offsets()[:, 1] for axes in made.axes for dots in axes.collections])
@@ -339,7 +360,7 @@ def test_motion_is_of_those_whom_the_model_is_about(tmp_path: Path, drawn: Drawn
     assert [axes.get_title() for axes in made.axes] == ["waiting\nn = 7, 14 scans, 1 excluded"]
 
 
-def test_the_glass_brain_shows_the_largest_effects_of_the_block(arms: dict[str, Path], drawn: Drawn) -> None:
+def test_the_glass_brain_shows_the_largest_effects_of_the_block(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "glass_brain", edges=7)
     inside = inputs.edge_tests["block"] == "between"
     expected = inputs.edge_tests.loc[inside, "t"].abs().nlargest(7).index
@@ -350,12 +371,110 @@ def test_the_glass_brain_shows_the_largest_effects_of_the_block(arms: dict[str, 
     assert correction(inputs).replace(FIRM, " ") in " ".join(texts(made).split("\n"))
 
 
-def test_coordinates_are_needed_for_the_glass_brain(arms: dict[str, Path], tmp_path: Path, drawn: Drawn) -> None:
+def test_coordinates_are_needed_for_the_glass_brain(arms: dict[str, Any], tmp_path: Path, drawn: Drawn) -> None:
     parcels = pd.read_csv(arms["atlas"].with_name("parcels.tsv"), sep="\t").drop(columns="z")
     parcels.to_csv(tmp_path / "parcels.tsv", sep="\t")
     (tmp_path / "atlas.yaml").write_text(arms["atlas"].read_text())
     with pytest.raises(UserError, match="gaps in z"):
         drawn({**arms, "atlas": tmp_path / "atlas.yaml"}, "glass_brain")
+
+
+def marks(axes: Axes, marker: str) -> list[Any]:
+    """Return the single points that carry a marker, from top to bottom."""
+    found = [line for line in axes.lines if line.get_marker() == marker and len(line.get_xdata()) == 1]
+    return sorted(found, key=lambda line: line.get_ydata()[0])
+
+
+def bars(axes: Axes, colour: str) -> list[list[float]]:
+    """Return the ends of the horizontal lines of a colour, from top to bottom."""
+    found = [line for line in axes.lines if line.get_color() == colour and len(line.get_xdata()) == 2]
+    return [list(line.get_xdata()) for line in sorted(found, key=lambda line: line.get_ydata()[0])]
+
+
+def test_denoising_shows_what_the_assessments_say(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "denoising", height=9, about="cohort")
+    first, second = inputs.assessments
+    shown = [first["level"], first["change"], second["level"]]
+    for axes, key in zip(made.axes, ("median_abs_r", "distance"), strict=False):
+        assert [line.get_xdata()[0] for line in marks(axes, "o")] == [part[key] for part in shown]
+        hollow = [line.get_markerfacecolor() == "white" for line in marks(axes, "o")]
+        assert hollow == [False, True, False]
+        assert bars(axes, denoising_figure.CHANCE) == [[part[f"{key}_low"], part[f"{key}_high"]] for part in shown]
+        assert [line.get_xdata()[0] for line in marks(axes, "|")] == [part[f"{key}_chance"] for part in shown]
+        assert [text.get_text() for text in axes.texts] == ["n/a"]
+    for axes, key in zip(made.axes[2:], ("fd_dvars", "tdof"), strict=True):
+        assert [line.get_xdata()[0] for line in marks(axes, "D")] == [record[key]["mean"] for record in (first, second)]
+        ends = [[record[key]["ci_low"], record[key]["ci_high"]] for record in (first, second)]
+        assert bars(axes, denoising_figure.ONE_GROUP) == ends
+    assert all(axes.get_xlim()[0] <= 0 <= axes.get_xlim()[1] for axes in made.axes)
+
+
+def test_denoising_names_strategies_and_what_is_behind_them(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, _ = drawn(arms, "denoising", height=9)
+    names = [label.get_text() for label in made.axes[0].get_yticklabels()]
+    assert names[0] == "strategy (primary)\ns"
+    assert " ".join(names[1].split()) == "scrubbing Scrubbing (motion 24, WM and CSF, censored at 0.5 mm)"
+    assert [label.get_fontweight() for label in made.axes[0].get_yticklabels()] == ["bold", "normal"]
+    counts = [text.get_text() for text in made.axes[3].texts]
+    assert counts == [
+        "n = 14 (change 13)\n27 of 28 scans\n7.3 min per scan",
+        "n = 14 (change 2)\n27 of 28 scans\n7.3 min per scan",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_denoising_grows_with_the_strategies(
+    arms: dict[str, Any], tmp_path: Path, root: Path, drawn: Drawn, count: int
+) -> None:
+    record = read_record(arms["assessments"][0])
+    titles = ["s", "A title that goes on and on, because its author left nothing out of it, not even the filter " * 2]
+    paths = [tmp_path / f"assess-{k}.json" for k in range(count)]
+    for k, path in enumerate(paths):
+        write_record(path, {**record, "strategy": f"a-rather-long-name-{k}", "title": titles[k % 2]})
+    keys = yaml.safe_load((root / "config" / "figures" / "denoising.yaml").read_text())
+    made, _ = drawn({**arms, "assessments": paths}, "denoising", height=keys["height"])
+    made.draw_without_rendering()
+    box, whole = made.get_tightbbox(), made.get_size_inches()
+    assert min(box.x0, box.y0, whole[0] - box.x1, whole[1] - box.y1) >= 0
+    labels = [label.get_window_extent() for label in made.axes[0].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(labels))
+    assert whole[1] * 25.4 < {1: 50, 12: 300}[count]
+
+
+def test_qcfc_counts_every_edge(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "qcfc", about="cohort")
+    for axes, variant, n in zip(made.axes, ("level", "change"), (14, 13), strict=False):
+        known = inputs.qcfc[variant].notna()
+        assert axes.collections[0].get_array().sum() == known.sum() == N_EDGES - 1
+        assert axes.collections[0].get_rasterized()
+        assert f"n = {n} participants, {N_EDGES - 1} edges" in axes.get_title()
+        part = inputs.assessments[0][variant]
+        assert f"median |r| {part['median_abs_r']:.3f}" in axes.get_title()
+        np.testing.assert_array_equal(
+            np.column_stack(axes.lines[-1].get_data()),
+            np.column_stack(running_median(*inputs.qcfc.loc[known, ["distance", variant]].to_numpy().T)),
+        )
+    assert made.axes[0].get_ylim() == made.axes[1].get_ylim()
+    assert made.axes[0].collections[0].get_clim() == made.axes[1].collections[0].get_clim()
+
+
+def test_the_running_median_follows_the_middle_of_equal_bins() -> None:
+    rng = np.random.default_rng(1)
+    distance = rng.uniform(0, 100, 20_000)
+    where, middle = running_median(distance, 0.5 - distance / 200 + 0.1 * rng.standard_cauchy(distance.size))
+    assert len(where) == 20
+    np.testing.assert_allclose(where, np.arange(2.5, 100, 5), atol=1)
+    np.testing.assert_allclose(middle, 0.5 - where / 200, atol=0.02)
+    assert [len(part) for part in running_median(distance[:30], distance[:30])] == [1, 1]
+
+
+def test_a_large_atlas_makes_a_small_file(arms: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    edges = pd.DataFrame({"a": "p", "b": "q", "distance": rng.uniform(5, 170, 80_000)})
+    edges = edges.assign(level=rng.uniform(-1, 1, 80_000), change=np.tanh(0.3 * rng.standard_normal(80_000)))
+    write_table(tmp_path / "qcfc.tsv", edges)
+    draw(recipe(tmp_path, "qcfc"), **{**arms, "qcfc": tmp_path / "qcfc.tsv"}, **outputs(tmp_path, "qcfc"))
+    assert (tmp_path / "qcfc.svg").stat().st_size < 700_000
 
 
 @pytest.mark.parametrize(("n", "missing"), [(3, range(0, 190, 2)), (8, range(190))], ids=["three", "nothing"])
@@ -368,6 +487,7 @@ def test_few_participants_and_missing_edges_do_not_crash(
         made.draw_without_rendering()
         if n == 8:
             said = {"slopegraph": "Not tested: missing", "change_matrix": "0 of 0", "glass_brain": "No edge"}
+            said |= {"qcfc": "n/a: no edge is present"}
             assert said.get(kind, "") in texts(made)
 
 
@@ -406,6 +526,7 @@ def test_numbers_have_the_digits_of_the_largest() -> None:
     assert [number(value, form) for value in (0.1793, -0.0319, None)] == ["0.179", "−0.032", "n/a"]
     assert form_of([123.4]) == ".0f"
     assert form_of([]) == ".2f"
+    assert number(-0.0004, ".3f") == "0.000"
 
 
 def test_an_unknown_arm_stays_missing() -> None:

@@ -22,7 +22,7 @@ import yaml
 from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
-from connect.report import methods, primary, report, sections, wording
+from connect.report import methods, primary, quality, report, sections, wording
 from connect.settings.cohort import Session
 from connect.settings.strategy import Scrub, Strategy
 from connect.tables import read_record, write_array, write_record, write_table
@@ -69,8 +69,33 @@ CHOICES: dict[str, dict[str, Any]] = {
     "measures/correlation": {"title": "Correlation", "kind": "correlation"},
     "figures/lines": {"title": "Lines", "kind": "slopegraph", "caption": "A line is a participant."},
     "figures/dots": {"title": "Dots", "kind": "motion", "caption": "A dot is a scan."},
+    "figures/strategies": {"title": "Strategies", "kind": "denoising", "caption": "A row each.", "about": "cohort"},
     **{f"models/{name}": model for name, model in MODELS.items()},
 }
+
+
+def assessed(strategy: str, title: str, n: int = 9, reason: str | None = None) -> dict[str, Any]:
+    """Return what the assess stage says of a strategy: above chance in level, within it in change."""
+    names = ("median_abs_r", "share", "distance")
+    ends = ("", "_chance", "_low", "_high", "_p")
+    numbers = ((0.421, 0.24, 0.17, 0.36, 0.004), (0.112, 0.046, 0.012, 0.171, 0.09), (-0.31, 0.01, -0.22, 0.21, 0.02))
+    blank = {name + end: None for name in names for end in ends}
+    found = {
+        name + end: value
+        for name, row in zip(names, numbers, strict=True)
+        for end, value in zip(ends, row, strict=True)
+    }
+    level = {"n": n, "n_edges": 15, "reason": None, **found}
+    change = {"n": n - 1, "n_edges": 15, "reason": None, **found, "median_abs_r": 0.25, "distance": 0.08}
+    if reason:
+        level, change = ({"n": m, "n_edges": 0, "reason": reason, **blank} for m in (n, n - 1))
+    spread = {"ci_low": -0.05, "ci_high": 0.11, "n": n}
+    return {
+        "atlas": "six", "strategy": strategy, "measure": "correlation", "title": title, "n_scans": 19, "n_kept": 18,
+        "n_participants": n, "minutes": {"mean": 6.33, "ci_low": 6.1, "ci_high": 6.56, "n": n},
+        "tdof": {"mean": 41.5, "ci_low": 40.0, "ci_high": 43.0, "n": n}, "fd_dvars": {"mean": 0.03, **spread},
+        "level": level, "change": change,
+    }  # fmt: skip
 
 
 class Page(HTMLParser):
@@ -139,8 +164,9 @@ class Study:
             "edge_tests": self.results("edges.tsv"),
             "people": self.results("participants.tsv"),
             "summaries": [path for name in self.universes for path in self.results("summary.json", name)],
-            "recipes": [self.choice("figures/lines"), self.choice("figures/dots")],
-            "figures": figures,
+            "assessments": [self.folder / "assess" / name / "summary.json" for name in self.universes],
+            "recipes": [self.choice(f"figures/{name}") for name in ("lines", "dots", "strategies")],
+            "figures": [*figures, self.folder / "draw" / "by-arm" / "strategies.svg"],
         }
 
     def report(self, **changed: Any) -> tuple[Path, str]:
@@ -177,6 +203,8 @@ def _study(folder: Path) -> Study:
             summary=out / "summary.json",
         )
         record = read_record(out / "summary.json")
+        record["motion"]["flag"] = None
+        write_record(out / "summary.json", record)
         other = {**record["primary"], "estimate": -0.111, "ci_low": -0.222, "ci_high": 0.333, "p": 0.5}
         moved = {**record, "strategy": "other", "primary": other, "gate": "closed"}
         write_record(folder / "compare" / "other" / model / "summary.json", moved)
@@ -184,6 +212,10 @@ def _study(folder: Path) -> Study:
             path = folder / "draw" / model / f"{figure}.svg"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(SVG.format(f"{model} {figure}"), encoding="utf-8")
+    (folder / "draw" / "by-arm" / "strategies.svg").write_text(SVG.format("strategies"), encoding="utf-8")
+    write_record(folder / "assess" / "clean" / "summary.json", assessed("clean", "Clean <&> well"))
+    reason = "it takes 6 participants with kept scans; there are 5"
+    write_record(folder / "assess" / "other" / "summary.json", assessed("other", "Other", 5, reason))
     return study
 
 
@@ -202,6 +234,14 @@ def _scans(study: Study) -> None:
             names = {"participant_id": person, "session_id": f"ses-{session}", "run": None}
             volumes = {"start": 0, "stop": 0, "n_volumes": 200, "n_kept": 190, "minutes": 6.33, "tdof": 41.5}
             motion = {"n_confounds": 24, "mean_fd": 0.9 if moved else rng.uniform(0.1, 0.3), "max_fd": 2.0}
+            motion |= {
+                "fd_above_02": 0.25,
+                "fd_above_05": 0.075,
+                "mean_dvars": 20.1,
+                "max_std_dvars": 3.21,
+                "tsnr": 61.4,
+            }
+            motion |= {"coverage": 0.987, "fd_dvars": None if moved else 0.123, "tr": 2.0, "scanner": "Acme 3T"}
             verdict = {"unusable": None, "kept": "no" if moved else "yes", "reason": UNSEEN if moved else None}
             rows.append({**names, "scan": f"{person}_ses-{session}", **volumes, **motion, **verdict})
             if not moved:
@@ -278,7 +318,7 @@ def test_text_stands_out_from_what_is_behind_it(root: Path, scheme: str) -> None
     css = (root / "src" / "connect" / "report" / "report.css").read_text()
     light, dark = (dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in css.split("@media")[:2])
     colours = {"light": light, "dark": dark}[scheme]
-    for name in ("text", "muted", "link", "open", "closed"):
+    for name in ("text", "muted", "link", "open", "closed", "alert"):
         for behind in ("page", "panel"):
             high, low = sorted((_luminance(colours[name]), _luminance(colours[behind])), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5
@@ -373,6 +413,95 @@ def test_quality_has_every_scan(study: Study, page: Page, written: tuple[Path, s
     assert "ses-post 8 of 9" in _section(written[0], "quality")
 
 
+def test_quality_of_a_scan_has_units(written: tuple[Path, str]) -> None:
+    text = _section(written[0], "quality")
+    assert "FD > 0.2 mm, % of volumes FD > 0.5 mm, % of volumes Max std DVARS tSNR Mean coverage, %" in text
+    assert "sub-02 ses-post – no 0.900 2.00 25.0 7.5 3.21 61.4 98.7 n/a 6.33 41.5 190 200 2.00" in text
+
+
+def test_strategies_stand_beside_chance(written: tuple[Path, str]) -> None:
+    text = _section(written[0], "quality")
+    assert "Choose before you look at the effect" in text
+    level, change = "0.421 0.170 to 0.360 −0.310 −0.220 to 0.210 9", "0.250 0.170 to 0.360 0.080 −0.220 to 0.210 8"
+    cost = "18 of 19 9 6.33 [6.10, 6.56] 41.5 [40.0, 43.0] 0.030 [−0.050, 0.110]"
+    spaced = re.sub(r"(?<=\d)(?=\[|0\.170 to|−0\.220 to)", " ", text)
+    assert f"clean (primary)Clean <&> well {cost} {level} {change}" in spaced
+    assert "clean level 9 15 0.421 0.2400.170 to 0.360 0.0040 11.2 4.61.2 to 17.1 0.0900 −0.310" in text
+    source = written[0].read_text(encoding="utf-8")
+    assert source.count('<td class="number beyond">0.421') == 2
+    assert '<td class="number beyond">0.250' not in source
+
+
+def test_a_strategy_that_could_not_be_assessed_says_why(written: tuple[Path, str]) -> None:
+    text = _section(written[0], "quality")
+    assert "other, QC-FC of level: n/a, because it takes 6 participants with kept scans; there are 5." in text
+    assert "n/a n/a 5 n/a n/a 4" in text
+
+
+def test_a_figure_about_the_cohort_is_shown_once(written: tuple[Path, str]) -> None:
+    source = written[0].read_text(encoding="utf-8")
+    assert source.count('alt="Strategies. Small &amp; simulated."') == 1
+    quality_section = source.split('<section id="quality"')[1].split("</section>")[0]
+    assert 'alt="Strategies.' in quality_section
+
+
+def test_twelve_strategies_have_a_row_each(study: Study, tmp_path: Path) -> None:
+    names = ["clean", *(f"strategy-with-a-long-name-{k}" for k in range(11))]
+    for name in names:
+        write_record(tmp_path / name / "summary.json", assessed(name, f"Title of {name} " * 5))
+    page = tmp_path / "p.html"
+    study.report(assessments=[tmp_path / name / "summary.json" for name in names], page=page)
+    table = page.read_text(encoding="utf-8").split('aria-label="Denoising strategies"')[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">([\w-]+)', table) == names
+    assert "QC-FC of level: n/a" not in _section(page, "quality")
+
+
+def test_the_primary_strategy_is_assessed_first(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run assess for it"):
+        study.report(assessments=study.inputs()["assessments"][::-1], page=tmp_path / "p.html")
+
+
+def test_without_a_flag_nothing_is_shown(written: tuple[Path, str]) -> None:
+    assert "Look at this first" not in written[0].read_text(encoding="utf-8")
+    assert 'role="alert"' not in written[0].read_text(encoding="utf-8")
+    assert "Look at this first" not in written[1]
+
+
+def test_flags_stand_under_the_answer(study: Study, tmp_path: Path) -> None:
+    shutil.copytree(study.folder, tmp_path / "flagged")
+    flagged = Study(tmp_path / "flagged", study.universes)
+    path = flagged.results("summary.json")[2]
+    numbers = {"estimate": 0.12, "ci_low": 0.03, "ci_high": 0.21, "g": 1.4, "g_low": 0.3, "g_high": 2.6, "p": 0.0123}
+    motion = {**numbers, "n": 3, "unit": "mm", "flag": "head motion <changed>: 0.12 mm"}
+    write_record(path, {**read_record(path), "motion": motion})
+    kept = pd.read_csv(flagged.folder / "kept.tsv", sep="\t", na_values=["n/a"])
+    kept.loc[kept["session_id"] == "ses-post", "scanner"] = "Other & Sons 7T"
+    kept["tr"] = np.where(kept["scan"] == "sub-03_ses-post", 2.2, 2.0)
+    write_table(flagged.folder / "kept.tsv", kept)
+    page, answer = flagged.report()
+    text = _section(page, "answer")
+    box = text[text.index("Look at this first") :]
+    assert "waiting: head motion <changed>: 0.12 mm." in box
+    assert "Hedges' g 1.40 [0.30, 2.60], p = 0.0123, 3 participants." in box
+    assert "TR differs between the kept scans of 1 participant" in box
+    assert "sub-03: ses-post: 2.2 s; ses-pre: 2 s" in box
+    assert "Scanner differs between the kept scans of 8 participants" in box
+    for person in (*(f"sub-{n:02d}" for n in (3, 4, 5, 6, 8, 9, 10)), "sub-<b>01"):
+        assert f"{person}: ses-post: Other & Sons 7T; ses-pre: Acme 3T" in box
+    assert text.index("The primary test passes") < text.index("Look at this first") < text.index("Mean change")
+    assert [box["aria-labelledby"] for box in Page(page).all("div") if box.get("role") == "alert"] == ["alert-heading"]
+    lines = answer.splitlines()
+    assert len(lines) == 6
+    assert lines[3] == "Look at this first: waiting: head motion <changed>: 0.12 mm."
+    assert all(line.startswith("Look at this first: ") for line in lines[3:])
+
+
+def test_excluded_scans_raise_no_flag(study: Study) -> None:
+    kept = pd.read_csv(study.folder / "kept.tsv", sep="\t", na_values=["n/a"])
+    kept["tr"] = np.where(kept["kept"] == "no", 2.2, 2.0)
+    assert quality.flags([], kept) == []
+
+
 def test_methods_say_what_was_done(study: Study, written: tuple[Path, str]) -> None:
     text = _section(written[0], "methods")
     assert "volumes with FD above 0.5 mm, and then segments of fewer than 5 kept volumes, were censored" in text
@@ -426,9 +555,11 @@ def test_the_page_does_not_depend_on_where_the_study_is(
 def test_a_missing_figure_is_the_users_mistake(study: Study, tmp_path: Path) -> None:
     figures = study.inputs()["figures"]
     with pytest.raises(UserError, match="figure `dots` as SVG"):
+        study.report(figures=[*figures[:-2], figures[-1]], page=tmp_path / "p.html")
+    with pytest.raises(UserError, match="figure `strategies` as SVG"):
         study.report(figures=figures[:-1], page=tmp_path / "p.html")
     with pytest.raises(UserError, match="no such file"):
-        study.report(figures=[*figures[:-1], tmp_path / "waiting" / "dots.svg"], page=tmp_path / "p.html")
+        study.report(figures=[tmp_path / "waiting" / "dots.svg", *figures[:-2]], page=tmp_path / "p.html")
     assert not (tmp_path / "p.html").exists()
 
 

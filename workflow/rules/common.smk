@@ -98,6 +98,36 @@ def comparisons(cohort):
     )
 
 
+def assessments(cohort, strategies=PLAN.strategies):
+    """Return the assessments of strategies in the primary atlas and measure."""
+    return [primary(rules.assess.output.summary, cohort=cohort, strategy=strategy) for strategy in strategies]
+
+
+def is_about_cohort(figure):
+    """Return whether a figure is about a cohort, as one may be that the plan does not name."""
+    return figure not in CHOICES["figures"] or CHOICES["figures"][figure].about == "cohort"
+
+
+def shown_strategies(figure):
+    """Return the strategies that a figure shows, so that one about a model does not depend on the others."""
+    return PLAN.strategies if is_about_cohort(figure) else PLAN.strategies[:1]
+
+
+def pictures(cohort):
+    """Return the figures of a cohort: one about a model for each model, one about the cohort for the primary model."""
+    models = PLAN.cohorts[cohort]
+    return [
+        path
+        for figure in PLAN.figures
+        for path in expand(
+            rules.draw.output.svg,
+            cohort=cohort,
+            model=models[:1] if is_about_cohort(figure) else models,
+            figure=figure,
+        )
+    ]
+
+
 def reports():
     """Return the report of every cohort."""
     return expand(rules.report.output.page, cohort=PLAN.cohorts)

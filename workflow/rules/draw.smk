@@ -1,5 +1,5 @@
-# Purpose: draw a figure of a model in the primary universe.
-# In:      figure recipe, atlas and domains, cohort, model, screened scans, connectomes, results of the model.
+# Purpose: draw a figure of a model in the primary universe, or of a cohort in the folder of its primary model.
+# In:      figure recipe, atlas and domains, cohort, model, screened scans, connectomes, results of the model, motion left.
 # Out:     the figure as SVG, PDF and PNG.
 
 
@@ -20,6 +20,8 @@ rule draw:
         values=primary(rules.compare.output.values),
         people=primary(rules.compare.output.people),
         summary=primary(rules.compare.output.summary),
+        assessments=lambda wildcards: assessments(wildcards.cohort, shown_strategies(wildcards.figure)),
+        qcfc=primary(rules.assess.output.edge_table),
     output:
         svg="results/{cohort}/draw/{model}/{figure}.svg",
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
@@ -33,4 +35,5 @@ rule draw:
         " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
         " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
-        " --summary {input.summary:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
+        " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
+        " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"

@@ -1,5 +1,5 @@
 # Purpose: one page per cohort that answers the question.
-# In:      choices, screened scans, results of every model (all universes in short, the primary one in full), figures.
+# In:      choices, screened scans, motion left, results of every model (all universes, the primary one in full), figures.
 # Out:     a self-contained HTML page, and the answer in a few lines of text.
 
 
@@ -18,13 +18,9 @@ rule report:
         edge_tests=per_model(rules.compare.output.edge_tests),
         people=per_model(rules.compare.output.people),
         summaries=lambda wildcards: comparisons(wildcards.cohort),
+        assessments=lambda wildcards: assessments(wildcards.cohort),
         recipes=[choice("figures", figure) for figure in PLAN.figures],
-        figures=lambda wildcards: expand(
-            rules.draw.output.svg,
-            cohort=wildcards.cohort,
-            model=PLAN.cohorts[wildcards.cohort],
-            figure=PLAN.figures,
-        ),
+        figures=lambda wildcards: pictures(wildcards.cohort),
     output:
         page="results/{cohort}/report/report.html",
         answer="results/{cohort}/report/answer.txt",
@@ -38,5 +34,5 @@ rule report:
         " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --people {input.people:q} --summaries {input.summaries:q}"
-        " --recipes {input.recipes:q} --figures {input.figures:q} --page {output.page:q} --answer {output.answer:q}"
-        " 2> {log:q}"
+        " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
+        " --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

@@ -8,7 +8,7 @@ Okabe and Ito (2008), which readers with any colour vision can tell apart.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +35,9 @@ ONE_GROUP = "#4D4D4D"
 DOMAIN_COLOURS = {"emotion": "#E69F00", "cognition": "#009E73"}
 BLOCK_COLOUR = "#000000"
 """Colour of the emotion x cognition block."""
+
+VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
+"""Colours of the two kinds of QC-FC: FD with connectivity, and change in FD with change in connectivity."""
 
 NO_VALUE = "#B3B3B3"
 FIRM = "\N{NO-BREAK SPACE}"
@@ -86,6 +89,11 @@ class Inputs:
         Upper triangles ``(n_scans, n_edges)`` in units of the measure.
     domain_tests, edge_tests, session_values, people, summary
         What the compare stage found.
+    assessments
+        What the assess stage found in the primary atlas and measure: a record per denoising strategy in the plan's
+        order, the primary one first.
+    qcfc
+        Each edge of the primary universe, with its distance (mm) and the QC-FC of level and change.
     """
 
     atlas: Atlas
@@ -103,6 +111,8 @@ class Inputs:
     session_values: pd.DataFrame
     people: pd.DataFrame
     summary: Mapping[str, Any]
+    assessments: Sequence[Mapping[str, Any]]
+    qcfc: pd.DataFrame
 
     @property
     def analysed(self) -> pd.DataFrame:
@@ -203,8 +213,11 @@ def covariates(summary: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None, form: str) -> str:
-    """Return a number as text, with a true minus sign; ``n/a`` when it is missing."""
-    return "n/a" if value is None or np.isnan(value) else format(value, form).replace("-", "−")
+    """Return a number as text, with a true minus sign and none before a 0; ``n/a`` when it is missing."""
+    if value is None or np.isnan(value):
+        return "n/a"
+    text = format(value, form)
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def form_of(values: Iterable[float | None]) -> str:

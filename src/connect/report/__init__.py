@@ -16,10 +16,12 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, sections, wording
+from connect.report import methods, quality, sections, wording
+from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -45,12 +47,13 @@ def report(  # noqa: PLR0913 - one parameter for each file
     edge_tests: Sequence[Path],
     people: Sequence[Path],
     summaries: Sequence[Path],
+    assessments: Sequence[Path],
     recipes: Sequence[Path],
     figures: Sequence[Path],
     page: Path,
     answer: Path,
 ) -> None:
-    """Write the page of a cohort, and its answer in three lines.
+    """Write the page of a cohort, and its answer in a few lines.
 
     Parameters
     ----------
@@ -80,10 +83,14 @@ def report(  # noqa: PLR0913 - one parameter for each file
         Participants of each model, likewise.
     summaries
         Summaries of every model in every universe.
+    assessments
+        Summaries of the assess stage in the primary atlas and measure: one per denoising strategy, the primary one
+        first.
     recipes
         Figures (YAML).
     figures
-        Figures as SVG, named like their recipes: one of each per model, in a folder of its name.
+        Figures as SVG, named like their recipes, in folders named like the models: those about a model for each, those
+        about the cohort for the primary model.
     page
         Output: the page (HTML).
     answer
@@ -94,15 +101,25 @@ def report(  # noqa: PLR0913 - one parameter for each file
     universe = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem}
     tables = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "people": people}
     results = [
-        _result(model, primary(records, {**universe, "model": model.stem}), tables, _pictures(model, recipes, figures))
+        _result(
+            model,
+            primary(records, {**universe, "model": model.stem}),
+            tables,
+            _pictures(model, recipes, figures, "model"),
+        )
         for model in models
     ]
     files = _digests(cohort=[cohort], model=models, atlas=[atlas], domains=[domains], strategy=[strategy])
     files += _digests(measure=[measure], figure=recipes)
     chosen = Choices(*settings, read(Measure, measure), files)
-    table, gaps = read_table(scans, ["scan", "kept", "reason"]), read_table(lost, ["scan", "parcel", "coverage"])
-    _write(page, render(chosen, results, records, table, gaps))
-    _write(answer, answer_text(results[0], table))
+    found = Quality(
+        scans=read_table(scans, ["scan", "kept", "reason", "scanner", *quality.SCAN_COLUMNS]),
+        lost=read_table(lost, ["scan", "parcel", "coverage"]),
+        assessments=_assessed(assessments, universe),
+        pictures=_pictures(models[0], recipes, figures, "cohort"),
+    )
+    _write(page, render(chosen, results, records, found))
+    _write(answer, answer_text(results, found.scans))
 
 
 def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Mapping[str, Any]:
@@ -124,8 +141,7 @@ def render(
     chosen: Choices,
     results: Sequence[Result],
     records: Sequence[Mapping[str, Any]],
-    scans: pd.DataFrame,
-    lost: pd.DataFrame,
+    found: Quality,
 ) -> str:
     """Return the page.
 
@@ -137,12 +153,10 @@ def render(
         What each model found in it, the primary model first.
     records
         Summaries of every model in every universe.
-    scans
-        Table of scans from the screen stage.
-    lost
-        Table of missing parcels from the screen stage.
+    found
+        Scans, missing parcels, motion left, and the figures about the cohort.
     """
-    edges = results[0].levels["edge"]
+    edges, scans = results[0].levels["edge"], found.scans
     return _environment().get_template("report.html").render(
         **{name: getattr(chosen, name) for name in ("cohort", "atlas", "domains", "strategy", "measure", "files")},
         results=results,
@@ -150,14 +164,17 @@ def render(
         scans=scans,
         kept=scans[scans["kept"] == "yes"],
         excluded=scans[scans["kept"] == "no"],
-        lost=lost,
+        lost=found.lost,
+        assessments=found.assessments,
+        pictures=found.pictures,
+        flags=quality.flags(results, scans),
         n_parcels=len({*edges["a"], *edges["b"]}),
     )  # fmt: skip
 
 
-def answer_text(result: Result, scans: pd.DataFrame) -> str:
-    """Return three lines: the primary effect, who was analysed, and what was left out and why."""
-    summary, found = result.summary, result.summary["primary"]
+def answer_text(results: Sequence[Result], scans: pd.DataFrame) -> str:
+    """Return lines: the primary effect, who was analysed, what was left out and why, and what to look at first."""
+    result, summary, found = results[0], results[0].summary, results[0].summary["primary"]
     level = f"{wording.level(summary)} CI"
     estimate, g = (
         wording.bounded(*(found[name] for name in names))
@@ -174,6 +191,7 @@ def answer_text(result: Result, scans: pd.DataFrame) -> str:
         f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
         f"{wording.people(len(reasons))}{_because(reasons)}.",
+        *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans)),
     ]
     return "\n".join(lines).replace(wording.MINUS, "-") + "\n"
 
@@ -190,12 +208,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, sections, wording):
+    for module in (methods, quality, sections, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
-    made.globals.update(quantities=QUANTITIES, versions=methods.versions(), shown_at_most=sections.MOST)
+    made.globals.update(
+        quantities=QUANTITIES,
+        versions=methods.versions(),
+        shown_at_most=sections.MOST,
+        variants=quality.VARIANTS,
+        scan_columns=quality.SCAN_COLUMNS,
+        permutations=PERMUTATIONS,
+    )
     return made
 
 
@@ -215,11 +240,23 @@ def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:
     raise UserError(f"tables: {what}", f"one in a folder of the name `{model}`", got, "run compare for that model")
 
 
-def _pictures(model: Path, recipes: Sequence[Path], figures: Sequence[Path]) -> tuple[Picture, ...]:
-    """Read the figures of a model in the order of the recipes."""
+def _assessed(paths: Sequence[Path], universe: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Read the assessments, of which the first must be of the primary universe."""
+    records = [read_record(path) for path in paths]
+    if any(records[0][key] != name for key, name in universe.items()):
+        got = ", ".join(str(records[0][key]) for key in universe)
+        must = f"first the summary of the primary universe ({', '.join(universe.values())})"
+        raise UserError("flag --assessments", must, got, "run assess for it, and name it first")
+    return records
+
+
+def _pictures(model: Path, recipes: Sequence[Path], figures: Sequence[Path], about: str) -> tuple[Picture, ...]:
+    """Read the figures about a model or its cohort from the folder of the model, in the order of the recipes."""
     found = []
     for path in recipes:
         recipe = read(Figure, path)
+        if recipe.about != about:
+            continue
         names = [figure for figure in figures if (figure.parent.name, figure.stem) == (model.stem, path.stem)]
         if not names or not names[0].is_file():
             where = names[0] if names else f"flag --figures, model {model.stem}"

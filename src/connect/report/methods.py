@@ -23,6 +23,7 @@ PACKAGES = ("numpy", "scipy", "nilearn", "nibabel", "snakemake")
 REFERENCES: Mapping[str, str] = {
     "Benjamini and Hochberg 1995": "J R Stat Soc B 57:289, doi:10.1111/j.2517-6161.1995.tb02031.x",
     "Chan et al. 2014": "PNAS 111:E4997, doi:10.1073/pnas.1415122111",
+    "Ciric et al. 2017": "NeuroImage 154:174, doi:10.1016/j.neuroimage.2017.03.020",
     "Cumming and Finch 2001": "Educ Psychol Meas 61:532, doi:10.1177/0013164401614002",
     "Davey et al. 2013": "NeuroImage 64:728, doi:10.1016/j.neuroimage.2012.08.022",
     "Esteban et al. 2019": "Nat Methods 16:111, doi:10.1038/s41592-018-0235-4",
@@ -32,6 +33,7 @@ REFERENCES: Mapping[str, str] = {
     "Ledoit and Wolf 2004": "J Multivar Anal 88:365, doi:10.1016/S0047-259X(03)00096-4",
     "Lindquist et al. 2019": "Hum Brain Mapp 40:2358, doi:10.1002/hbm.24528",
     "Mölder et al. 2021": "F1000Research 10:33, doi:10.12688/f1000research.29032.2",
+    "Parkes et al. 2018": "NeuroImage 171:415, doi:10.1016/j.neuroimage.2017.12.073",
     "Phipson and Smyth 2010": "Stat Appl Genet Mol Biol 9:39, doi:10.2202/1544-6115.1585",
     "Power et al. 2012": "NeuroImage 59:2142, doi:10.1016/j.neuroimage.2011.10.018",
     "Varoquaux et al. 2010": "MICCAI, doi:10.1007/978-3-642-15705-9_25",
@@ -80,6 +82,9 @@ def edge(measure: Measure) -> str:
 def cleaning(strategy: Strategy) -> str:
     """Say what was done to the parcel series, in the order in which it was done."""
     edges, steps = _edges(strategy), []
+    if strategy.dummy_scans:
+        first = "the first volume" if strategy.dummy_scans == 1 else f"the first {strategy.dummy_scans} volumes"
+        steps.append(f"{first} of each scan left in any case")
     if strategy.scrub:
         steps.append(_censoring(strategy))
     if strategy.detrend:
@@ -128,9 +133,16 @@ def _censoring(strategy: Strategy) -> str:
     if scrub is None:
         return ""
     dvars = "" if scrub.std_dvars is None else f" or standardised DVARS above {scrub.std_dvars:g}"
-    short = f", and then segments of fewer than {scrub.min_segment} kept volumes," if scrub.min_segment else ""
+    near = " and ".join(
+        f"{count} volume{'s' * (count > 1)} {word}"
+        for count, word in ((scrub.before, "before"), (scrub.after, "after"))
+        if count
+    )
+    more = [f"together with {near} each"] if near else []
+    more += [f"and then segments of fewer than {scrub.min_segment} kept volumes"] if scrub.min_segment else []
+    what = ", ".join([f"volumes with FD above {scrub.fd:g} mm{dvars}", *more]) + "," * bool(more)
     filled = " (for the filter a cubic spline took their place; they left again before the regression)"
-    return f"volumes with FD above {scrub.fd:g} mm{dvars}{short} were censored" + (filled if _edges(strategy) else "")
+    return f"{what} were censored" + (filled if _edges(strategy) else "")
 
 
 def _edges(strategy: Strategy) -> str:
@@ -151,6 +163,8 @@ def _confounds(strategy: Strategy) -> list[str]:
             times, more = _EXPANSIONS[model]
             found.append(f"{name}{more} ({n * times})")
     if strategy.compcor:
-        many = "all" if strategy.n_compcor == "all" else f"the first {strategy.n_compcor}"
+        many = "all retained" if strategy.n_compcor == "all" else f"the first {strategy.n_compcor}"
         found.append(f"{many} {_COMPCOR[strategy.compcor]}")
+    if strategy.ica_aroma:
+        found.append("the components that ICA-AROMA took for motion (aggressively)")
     return [*found, "fMRIPrep's slow cosines (128 s)"] if strategy.cosines else found

@@ -29,7 +29,19 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.01234), number(-1203.7), number(None)
     ('0.0123', '−1204', 'n/a')
     """
-    return MISSING if _missing(value) else _fixed(float(value or 0), _decimals([value], digits))
+    return MISSING if _missing(value) else fixed(float(value or 0), _decimals([value], digits))
+
+
+def fixed(value: float, places: int) -> str:
+    """Return a number with some decimals, a true minus sign, and none before a 0.
+
+    Examples
+    --------
+    >>> fixed(-1.25, 1), fixed(-0.001, 2)
+    ('−1.2', '0.00')
+    """
+    text = f"{value:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def bounded(value: float | None, low: float | None, high: float | None) -> str:
@@ -43,7 +55,7 @@ def bounded(value: float | None, low: float | None, high: float | None) -> str:
     if _missing(value):
         return MISSING
     places = _decimals([value, low, high], 3)
-    shown = [MISSING if _missing(item) else _fixed(float(item or 0), places) for item in (value, low, high)]
+    shown = [MISSING if _missing(item) else fixed(float(item or 0), places) for item in (value, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
@@ -57,7 +69,7 @@ def p_value(p: float | None, alpha: float | None = None) -> str:
     """
     if p is None or _missing(p):
         return MISSING
-    shown = [_fixed(p, places) for places in range(max(4, _decimals([p], 1)), 20)]
+    shown = [fixed(p, places) for places in range(max(4, _decimals([p], 1)), 20)]
     return next(near for near in shown if p == alpha or float(near) != alpha)
 
 
@@ -208,8 +220,3 @@ def _decimals(values: Iterable[float | None], digits: int) -> int:
     """Return the decimals that show the digits of the largest value."""
     largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
     return max(0, digits - 1 - math.floor(math.log10(largest))) if largest else digits - 1
-
-
-def _fixed(value: float, places: int) -> str:
-    text = f"{value:.{places}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from connect.config import setting
 
@@ -12,9 +13,21 @@ class Figure:
     """What to draw and how large."""
 
     title: str = setting("heading and alternative text in the report")
-    kind: str = setting("a registered figure: matrix, change_matrix, glass_brain, slopegraph or motion")
+    kind: str = setting(
+        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising or qcfc"
+    )
     caption: str = setting("what the reader sees, for the report")
+    about: Literal["model", "cohort"] = setting(
+        "`model`: drawn for every model; `cohort`: drawn once, with the primary model, for the quality section",
+        default="model",
+    )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
-    height: float = setting("height of a row of panels", default=90.0, unit="mm", minimum=30, maximum=400)
+    height: float = setting(
+        "height of a row of panels; in `denoising`, least height of the row of a strategy",
+        default=90.0,
+        unit="mm",
+        minimum=5,
+        maximum=400,
+    )
     colour_map: str = setting("matplotlib colour map of signed values", default="RdBu_r")
     edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)

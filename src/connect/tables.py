@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def written(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    aside = path.with_name(f".{secrets.token_hex(6)}.{path.name}")
     try:
         yield aside
         if aside.is_dir() and path.is_dir():

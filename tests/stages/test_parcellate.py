@@ -15,60 +15,43 @@ import numpy as np
 import pytest
 
 from connect.cli import main
-from connect.errors import UnusableScan, UserError
-from connect.parcellate import images
-from connect.parcellate.images import blamed
-from tests.scanfiles import SCAN, Files, affine, row, save
+from connect.errors import UserError
+from connect.parcellate import QUALITY, images, reduction
+from connect.tables import read_matrix
+from tests.scanfiles import BOLD, N_VOLUMES, SCAN, SHAPE, Files, affine, cut, row, save, slabs, small_scan
 
-SHAPE = (5, 4, 6)
-N_VOLUMES = 40
-BOLD = affine(2.0)
 QC = f"{SCAN}_desc-qc_bold.json"
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     """Return a scan of 40 volumes and an atlas of three labels in slabs, all of them in the mask."""
-    found = Files(tmp_path)
-    save(found.bold, np.random.default_rng(1).normal(1000, 100, (*SHAPE, N_VOLUMES)), BOLD)
-    save(found.mask, np.ones(SHAPE), BOLD, "uint8")
-    found.write_confounds(["n/a", 0.3, *([0.1] * (N_VOLUMES - 2))])
-    save(tmp_path / "labels.nii.gz", slabs(), BOLD, "uint8")
-    found.write_atlas("labels", [row(1, "left"), row(2, "middle"), row(7, "right")], "labels.nii.gz")
-    return found
-
-
-def slabs() -> np.ndarray:
-    return np.broadcast_to(np.array([1, 1, 2, 2, 7])[:, None, None], SHAPE).copy()
-
-
-def command(files: Files, *more: str) -> list[str]:
-    paths = {"bold": files.bold, "mask": files.mask, "confounds": files.confounds, "atlases": files.atlas()}
-    flags = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
-    return ["parcellate", *flags, "--series", str(files.series), *more]
-
-
-def quality(files: Files) -> dict[str, object]:
-    found: dict[str, object] = json.loads((files.series / QC).read_text(encoding="utf-8"))
-    return found
+    return small_scan(tmp_path)
 
 
 def test_the_files_of_a_scan(files: Files) -> None:
-    assert main(command(files)) == 0
+    assert main(files.command()) == 0
     stem = f"{SCAN}_atlas-atlas_stat"
     assert sorted(path.name for path in files.series.iterdir()) == sorted(
-        [f"{stem}-mean_timeseries.tsv", f"{stem}-mean_timeseries.json", f"{stem}-coverage_bold.tsv", QC]
+        [
+            *(f"{stem}-mean_timeseries.tsv", f"{stem}-mean_timeseries.json", f"{stem}-coverage_bold.tsv"),
+            *(QC, f"{SCAN}_desc-qc_timeseries.tsv", f"{SCAN}_desc-carpet_bold.tsv"),
+        ]
     )
     names, series, coverage = files.result()
     assert names == ["left", "middle", "right"]
     assert series.shape == (N_VOLUMES, 3)
     values = nib.load(files.bold).get_fdata()
     np.testing.assert_allclose(series[:, 1], values[2:4].mean(axis=(0, 1, 2)), rtol=1e-12)
-    assert coverage == [
-        {"index": "1", "name": "left", "coverage": "1.0", "n_voxels": "48"},
-        {"index": "2", "name": "middle", "coverage": "1.0", "n_voxels": "48"},
-        {"index": "7", "name": "right", "coverage": "1.0", "n_voxels": "24"},
+    tsnr = values.mean(axis=-1) / values.std(axis=-1, ddof=1)
+    assert [list(line.values())[:-1] for line in coverage] == [
+        ["1", "left", "1.0", "48"],
+        ["2", "middle", "1.0", "48"],
+        ["7", "right", "1.0", "24"],
     ]
+    assert list(coverage[0]) == ["index", "name", "coverage", "n_voxels", "tsnr"]
+    found = [float(line["tsnr"]) for line in coverage]
+    np.testing.assert_allclose(found, [tsnr[:2].mean(), tsnr[2:4].mean(), tsnr[4].mean()], rtol=1e-4)
     sidecar = json.loads((files.series / f"{stem}-mean_timeseries.json").read_text(encoding="utf-8"))
     assert sidecar["Sources"] == [files.bold.name]
     assert sidecar["Atlas"] == "atlas"
@@ -77,21 +60,70 @@ def test_the_files_of_a_scan(files: Files) -> None:
 
 def test_the_quality_record(files: Files) -> None:
     files.run()
-    record = quality(files)
+    record = files.quality()
+    values = nib.load(files.bold).get_fdata()
+    change = np.diff(values, axis=-1)
+    dvars = np.sqrt((change**2).mean(axis=(0, 1, 2)))
     assert record == {
         "n_volumes": N_VOLUMES,
         "mean_fd": pytest.approx((0.3 + 38 * 0.1) / 39),
         "max_fd": 0.3,
+        "fd_above_02": pytest.approx(1 / 39),
+        "fd_above_05": 0.0,
+        "mean_dvars": pytest.approx(dvars.mean(), rel=1e-4),
+        "max_std_dvars": pytest.approx(dvars.max() / np.sqrt((change**2).mean(axis=-1)).mean(), rel=1e-4),
+        "tsnr": pytest.approx(np.median(values.mean(axis=-1) / values.std(axis=-1, ddof=1)), rel=1e-4),
         "voxel_size": [2.0, 2.0, 2.0],
         "unusable": None,
     }
+    assert list(record) == [*QUALITY, "unusable"]
+
+
+def test_quality_volume_by_volume(files: Files) -> None:
+    files.run()
+    path = files.series / f"{SCAN}_desc-qc_timeseries.tsv"
+    assert path.read_text(encoding="utf-8").splitlines()[:2] == [
+        "framewise_displacement\tdvars\tstd_dvars",
+        "n/a\tn/a\tn/a",
+    ]
+    found = read_matrix(path)
+    assert found.shape == (N_VOLUMES, 3)
+    assert np.isfinite(found[1:]).all()
+    np.testing.assert_array_equal(found[1:, 0], [0.3, *([0.1] * 38)])
+    assert found[1:, 1].mean() == pytest.approx(files.quality()["mean_dvars"], rel=1e-12)
+    assert found[1:, 2].max() == pytest.approx(files.quality()["max_std_dvars"], rel=1e-12)
+
+
+def test_the_carpet(files: Files) -> None:
+    """All 120 voxels of so small a brain are in it, each once."""
+    files.run()
+    values = nib.load(files.bold).get_fdata().reshape(-1, N_VOLUMES).T
+    expected = (values - values.mean(axis=0)) / values.std(axis=0)
+    found = read_matrix(files.series / f"{SCAN}_desc-carpet_bold.tsv")
+    place = np.argmax(expected.T @ found, axis=0)
+    assert sorted(place) == list(range(120))
+    np.testing.assert_allclose(found, expected[:, place], atol=0.00501)
 
 
 def test_motion_that_is_missing_throughout_is_null(files: Files) -> None:
     files.write_confounds(["n/a"] * N_VOLUMES)
     files.run()
-    assert quality(files)["mean_fd"] is None
-    assert quality(files)["max_fd"] is None
+    record = files.quality()
+    assert [record[key] for key in QUALITY if "fd" in key] == [None] * 4
+    assert all(record[key] is not None for key in QUALITY if "fd" not in key)
+
+
+def test_a_run_of_one_volume(files: Files) -> None:
+    values = nib.load(files.bold).get_fdata()[..., :1]
+    save(files.bold, values, BOLD)
+    files.write_confounds(["n/a"])
+    files.run()
+    _, series, coverage = files.result()
+    np.testing.assert_allclose(series, [[values[:2].mean(), values[2:4].mean(), values[4].mean()]], rtol=1e-12)
+    assert [line["tsnr"] for line in coverage] == ["n/a"] * 3
+    record = files.quality()
+    assert record["n_volumes"] == 1
+    assert [record[key] for key in QUALITY[1:-1]] == [None] * 7
 
 
 def test_names_go_by_the_table_whatever_its_order(files: Files) -> None:
@@ -114,7 +146,9 @@ def test_a_parcel_that_drops_out_keeps_its_column(files: Files) -> None:
     names, series, coverage = files.result()
     assert names == ["p1", "p2", "p3", "p7"]
     np.testing.assert_array_equal(np.isnan(series).all(axis=0), [False, True, True, False])
-    assert not np.isnan(series[:, [0, 3]]).any()
+    values = nib.load(files.bold).get_fdata()
+    expected = np.column_stack([values[1].mean(axis=(0, 1)), values[4].mean(axis=(0, 1))])
+    np.testing.assert_allclose(series[:, [0, 3]], expected, rtol=1e-12)
     assert [(line["coverage"], line["n_voxels"]) for line in coverage] == [
         ("0.5", "48"),
         ("0.0", "48"),
@@ -141,35 +175,52 @@ def test_only_voxels_that_are_missing_at_times_take_a_second_pass(
     passes = count_passes(monkeypatch)
     values = nib.load(files.bold).get_fdata()
     values[0, 0, 0] = np.nan
+    values[0, 1, 0, 0] = np.inf
     save(files.bold, values, BOLD)
     files.run()
     assert len(passes) == 1
+    assert float(files.result()[2][0]["coverage"]) == pytest.approx(46 / 48)
     values[0, 0, 1, 30] = np.nan
     save(files.bold, values, BOLD)
     files.run()
     assert len(passes) == 3
-    assert float(files.result()[2][0]["coverage"]) == pytest.approx(46 / 48)
+    _, series, coverage = files.result()
+    assert float(coverage[0]["coverage"]) == pytest.approx(45 / 48)
+    left = values[:2].reshape(-1, N_VOLUMES)
+    expected = left[np.isfinite(left).all(axis=1)].mean(axis=0)
+    np.testing.assert_allclose(series[:, 0], expected, rtol=1e-6)
 
 
 def count_passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     passes: list[int] = []
-    read = images.Bold.blocks
+    read = images.Run.volumes
 
-    def counted(self: images.Bold, voxels: np.ndarray) -> object:
+    def counted(self: images.Run) -> object:
         passes.append(1)
-        return read(self, voxels)
+        return read(self)
 
-    monkeypatch.setattr(images.Bold, "blocks", counted)
+    monkeypatch.setattr(images.Run, "volumes", counted)
     return passes
 
 
-def test_the_size_of_the_blocks_does_not_show(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 7, N_VOLUMES, 64])
+def test_the_size_of_the_blocks_does_not_show(files: Files, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     files.run()
-    before = {path.name: path.read_bytes() for path in files.series.iterdir()}
-    monkeypatch.setattr(images, "BLOCK", 7)
     (files.series / "old.txt").write_text("", encoding="utf-8")
+    before, record = files.result(), files.quality()
+    series = next(files.series.glob("*mean_timeseries.tsv")).read_bytes()
+    monkeypatch.setattr(reduction, "BLOCK", size)
     files.run()
-    assert {path.name: path.read_bytes() for path in files.series.iterdir()} == before
+    assert next(files.series.glob("*mean_timeseries.tsv")).read_bytes() == series
+    after = files.result()
+    for old, new in zip(before[2], after[2], strict=True):
+        assert new == old | {"tsnr": new["tsnr"]}
+        assert float(new["tsnr"]) == pytest.approx(float(old["tsnr"]), rel=1e-5)
+    after_record = files.quality()
+    assert after_record.pop("voxel_size") == record.pop("voxel_size")
+    assert after_record.pop("unusable") is record.pop("unusable") is None
+    assert after_record == pytest.approx(record, rel=1e-5)
+    assert not (files.series / "old.txt").exists()
 
 
 def test_an_uncompressed_image_gives_the_same(files: Files) -> None:
@@ -177,7 +228,7 @@ def test_an_uncompressed_image_gives_the_same(files: Files) -> None:
     _, series, _ = files.result()
     plain = files.bold.with_suffix("")
     plain.write_bytes(gzip.decompress(files.bold.read_bytes()))
-    words = [word if word != str(files.bold) else str(plain) for word in command(files)]
+    words = [word if word != str(files.bold) else str(plain) for word in files.command()]
     assert main(words) == 0
     np.testing.assert_array_equal(files.result()[1], series)
 
@@ -253,6 +304,16 @@ MISTAKES = {
     "scaled labels that are not whole": (image(slabs(), slope=0.3), "labels.nii.gz", "0.3"),
     "labels in 4-D": (image(np.ones((*SHAPE, 2))), "labels.nii.gz", "a 3-D NIfTI image"),
     "maps in 2-D": (image(np.ones((5, 4))), "labels.nii.gz", "a 3-D NIfTI image"),
+    "smoothed maps": (
+        lambda files: files.write_atlas("maps", [row(1, "m1")], "labels.nii.gz", smoothing=6),
+        "key smoothing",
+        "6 mm, kind `maps`",
+    ),
+    "smoothing by nothing": (
+        lambda files: files.write_atlas("labels", [row(1, "left")], "labels.nii.gz", smoothing=0),
+        "key smoothing",
+        "0 mm, kind `labels`",
+    ),
     "an atlas that is no image": (
         lambda files: (files.folder / "labels.nii.gz").write_text("no image", encoding="utf-8"),
         "labels.nii.gz",
@@ -275,7 +336,7 @@ def test_a_mistake_is_told_in_four_parts(
 ) -> None:
     change, where, text = MISTAKES[mistake]
     change(files)
-    assert main(command(files, "--on-unusable", mode)) == 2
+    assert main(files.command("--on-unusable", mode)) == 2
     told = capsys.readouterr().err
     head, *parts = told.splitlines()
     assert head == "connect parcellate: wrong input"
@@ -283,12 +344,12 @@ def test_a_mistake_is_told_in_four_parts(
     assert all(part.partition(":")[2].strip() for part in parts)
     assert where in parts[0]
     assert text in told
-    assert left_behind(files) == []
+    assert files.left_behind() == []
 
 
 def test_a_scan_without_a_space(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     plain = files.bold.rename(files.folder / "sub-01_task-rest_desc-preproc_bold.nii.gz")
-    words = [word if word != str(files.bold) else str(plain) for word in command(files)]
+    words = [word if word != str(files.bold) else str(plain) for word in files.command()]
     assert main(words) == 2
     assert "a scan without `space-` in its file name" in capsys.readouterr().err
 
@@ -297,122 +358,6 @@ def test_two_atlases_with_one_label(files: Files) -> None:
     files.write_atlas("spheres", [row(1, "s", 0, 0, 0, 3)], name="at-las")
     with pytest.raises(UserError, match="differ in letters and digits"):
         files.run("atlas", "at-las")
-
-
-def left_behind(files: Files) -> list[Path]:
-    """Return whatever a failed run left of its output."""
-    return list(files.series.parent.glob("*")) if files.series.parent.exists() else []
-
-
-# Scans that cannot be used.
-
-
-def cut(path: Path, share: float) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
-
-
-def flip(path: Path, part: slice) -> None:
-    """Change bytes of a file."""
-    content = bytearray(path.read_bytes())
-    content[part] = bytes(byte ^ 0xFF for byte in content[part])
-    path.write_bytes(content)
-
-
-def stored(files: Files, n_volumes: float) -> None:
-    """Write the run as a gzip stream without compression that ends after some volumes, so that the place is known."""
-    content = gzip.compress(gzip.decompress(files.bold.read_bytes()), compresslevel=0)
-    files.bold.write_bytes(content[: int(352 + n_volumes * np.prod(SHAPE) * 4)])
-
-
-def bold(values: np.ndarray, grid: np.ndarray = BOLD) -> Callable[[Files], object]:
-    return lambda files: save(files.bold, values, grid)
-
-
-def mask(values: np.ndarray, grid: np.ndarray = BOLD) -> Callable[[Files], object]:
-    return lambda files: save(files.mask, values, grid, "float32")
-
-
-def rgb(files: Files) -> None:
-    dtype = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
-    nib.save(nib.Nifti1Image(np.zeros((*SHAPE, N_VOLUMES), dtype), BOLD), files.bold)
-
-
-UNUSABLE = {
-    "cut short": (lambda files: stored(files, 25.5), "preproc_bold", "in volume 26: "),
-    "cut near the start": (lambda files: stored(files, 1.5), "preproc_bold", "in volume 2: "),
-    "cut in the header": (lambda files: cut(files.bold, 0.001), "preproc_bold", ""),
-    "empty": (lambda files: files.bold.write_bytes(b""), "preproc_bold", ""),
-    "cut before the check sum": (lambda files: cut(files.bold, 0.9999), "preproc_bold", ""),
-    "a wrong check sum": (lambda files: flip(files.bold, slice(-8, -4)), "preproc_bold", "after the last volume: CRC"),
-    "corrupt in the middle": (lambda files: flip(files.bold, slice(8000, 8040)), "preproc_bold", ""),
-    "no image": (lambda files: files.bold.write_bytes(gzip.compress(b"x" * 5000)), "preproc_bold", ""),
-    "3-D": (bold(np.ones(SHAPE)), "preproc_bold", "shape (5, 4, 6)"),
-    "one volume": (bold(np.ones((*SHAPE, 1))), "preproc_bold", "shape (5, 4, 6, 1)"),
-    "colours": (rgb, "preproc_bold", "'R'"),
-    "all NaN": (bold(np.full((*SHAPE, N_VOLUMES), np.nan)), "preproc_bold", "none of 120"),
-    "all zero": (bold(np.zeros((*SHAPE, N_VOLUMES))), "preproc_bold", "none of 120"),
-    "an empty mask": (mask(np.zeros(SHAPE)), "brain_mask", "an empty mask"),
-    "a mask of NaN": (mask(np.full(SHAPE, np.nan)), "brain_mask", "an empty mask"),
-    "a mask of another shape": (mask(np.ones((5, 4, 7))), "brain_mask", "5 x 4 x 7 voxels"),
-    "a mask in another place": (mask(np.ones(SHAPE), affine(2.0, (-7, -12, -6))), "brain_mask", "from (-7, -12, -6)"),
-    "a mask of other voxels": (mask(np.ones(SHAPE), affine(2.01)), "brain_mask", "2.01 x 2.01 x 2.01 mm"),
-    "a mask in 4-D": (mask(np.ones((*SHAPE, 2))), "brain_mask", "a 3-D NIfTI image"),
-    "a mask cut short": (lambda files: cut(files.mask, 0.8), "brain_mask", ""),
-    "short confounds": (lambda files: files.write_confounds([0.1] * 39), "confounds", "39 rows"),
-    "long confounds": (lambda files: files.write_confounds([0.1] * 41), "confounds", "41 rows"),
-    "confounds that are no numbers": (lambda files: files.write_confounds(["low"] * 40), "confounds", "'low'"),
-}
-
-
-@pytest.mark.parametrize("case", UNUSABLE)
-def test_an_unusable_scan_stops(files: Files, case: str) -> None:
-    change, where, text = UNUSABLE[case]
-    change(files)
-    with pytest.raises(UnusableScan) as told:
-        files.run()
-    assert where in told.value.where
-    assert text in str(told.value)
-    assert all(told.value.parts().values())
-    assert "leave the scan out" in told.value.todo or "report of fMRIPrep" in told.value.todo
-    assert left_behind(files) == []
-
-
-@pytest.mark.parametrize("case", UNUSABLE)
-def test_an_unusable_scan_is_recorded(files: Files, case: str) -> None:
-    change, where, text = UNUSABLE[case]
-    change(files)
-    assert main(command(files, "--on-unusable", "record")) == 0
-    assert [path.name for path in files.series.iterdir()] == [QC]
-    record = quality(files)
-    assert list(record) == ["n_volumes", "mean_fd", "max_fd", "voxel_size", "unusable"]
-    assert [record[key] for key in ("n_volumes", "mean_fd", "max_fd", "voxel_size")] == [None] * 4
-    assert list(record["unusable"]) == ["where", "must", "got", "todo"]
-    assert where in record["unusable"]["where"]
-    assert text in " ".join(record["unusable"].values())
-
-
-def test_an_unusable_scan_is_exit_code_2_by_default(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
-    stored(files, 3.5)
-    assert main(command(files)) == 2
-    told = capsys.readouterr().err
-    assert f"must be: a complete image of {N_VOLUMES} volumes" in told
-    assert "got:     in volume 4: " in told
-
-
-def test_an_uncompressed_image_that_is_cut_short(files: Files) -> None:
-    plain = files.bold.with_suffix("")
-    content = gzip.decompress(files.bold.read_bytes())
-    plain.write_bytes(content[: int(352 + 10.5 * np.prod(SHAPE) * 4)])
-    words = [word if word != str(files.bold) else str(plain) for word in command(files, "--on-unusable", "record")]
-    assert main(words) == 0
-    assert "in volume 11: the file ends" in quality(files)["unusable"]["got"]
-
-
-def test_a_failing_disk_is_no_property_of_the_scan(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="Input/output") as told, blamed(tmp_path, "an image", UnusableScan):
-        raise OSError(5, "Input/output error")
-    assert not isinstance(told.value, UserError)
 
 
 def test_headers_may_differ_by_rounding(files: Files) -> None:
@@ -442,11 +387,11 @@ def test_the_module_imports_nothing_heavy() -> None:
 def test_a_run_with_labels_and_spheres_loads_nothing_heavy(files: Files) -> None:
     save(files.folder / "labels.nii.gz", slabs(), affine(2.0, (-9, -12, -6)), "uint8")
     files.write_atlas("spheres", [row(1, "s", -4, -8, 0, 3)], name="balls")
-    words = [*command(files), "--atlases", str(files.atlas()), str(files.atlas("balls"))]
+    words = [*files.command(), "--atlases", str(files.atlas()), str(files.atlas("balls"))]
     code = (
         f"import sys; from connect.cli import main; assert main({words!r}) == 0;"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert len(list(files.series.glob("*timeseries.tsv"))) == 2
+    assert len(list(files.series.glob("*mean_timeseries.tsv"))) == 2

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gc
-import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -19,13 +17,16 @@ from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiSpheresMask
 from nilearn.maskers.nifti_spheres_masker import apply_mask_and_get_affinity
 
 from connect.layout import series_name
-from connect.parcellate import extract, parcellate
+from connect.parcellate import parcellate
 from connect.parcellate.grids import labels, maps, spheres
 from connect.parcellate.images import Grid
+from connect.parcellate.quality import Scale, Voxels
+from connect.parcellate.reduction import Reduced, extract
+from connect.parcellate.weights import Weights
 from connect.tables import read_matrix
 from tests.scanfiles import Files, affine, row, save
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quick_nilearn")]
 
 SHAPE = (9, 10, 8)
 N_VOLUMES = 20
@@ -61,14 +62,6 @@ STORAGE = {
     "int16 unscaled": {"dtype": "int16"},
     "big-endian": {"dtype": ">f4"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_nilearn() -> Iterator[None]:
-    """Keep the garbage collector, which nilearn calls at each look at an image, from walking over every module."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
@@ -191,7 +184,10 @@ def test_the_voxels_of_a_sphere_are_those_of_nilearn(
     run = nib.Nifti1Image(np.ones((*grid.shape, 1), dtype="float32"), grid.affine)
     found = spheres([(x, y, z, radius)], grid, mask)
     flat = np.zeros(mask.size, dtype=bool)
-    flat[np.flatnonzero(mask.ravel(order="F"))[found.voxels]] = True
+    flat[found.voxels] = True
+    flat &= mask.ravel(order="F")
+    inside = (np.cumsum(mask.ravel(order="F")) - 1)[flat]
+    assert sorted(found.inside(mask).voxels) == inside.tolist()
     try:
         _, expected = apply_mask_and_get_affinity([(x, y, z)], run, radius, True, image)
     except ValueError:
@@ -205,7 +201,7 @@ def test_the_voxels_of_a_sphere_are_those_of_nilearn(
 def test_the_nearest_label_is_that_of_nilearn(source: Grid, grid: Grid) -> None:
     image = np.arange(1, np.prod(source.shape) + 1).reshape(source.shape)
     indices = np.unique(image)
-    found = labels(image, source, indices, grid, np.ones(grid.shape, dtype=bool))
+    found = labels(image, source, indices, grid)
     flat = np.zeros(np.prod(grid.shape), dtype=int)
     flat[found.voxels] = indices[found.parcels]
     expected = nearest_of_nilearn(image, source, grid)
@@ -219,6 +215,29 @@ def nearest_of_nilearn(image: np.ndarray, source: Grid, grid: Grid) -> np.ndarra
     except ValueError:  # no overlap
         return np.zeros(grid.shape)
     return np.asarray(resampled.dataobj)
+
+
+blobs_of_maps = st.tuples(*[st.tuples(st.integers(0, 6), st.integers(1, 3))] * 3)
+
+
+@fast
+@given(small_grids, small_grids, blobs_of_maps, st.integers(0, 99))
+def test_the_weights_of_a_map_are_those_of_nilearn(
+    source: Grid, grid: Grid, blob: Sequence[tuple[int, int]], seed: int
+) -> None:
+    """The map is a box somewhere in its image, at its border or nowhere."""
+    image, part = np.zeros(source.shape), tuple(slice(start, start + length) for start, length in blob)
+    image[part] = np.random.default_rng(seed).normal(size=image[part].shape)
+    found = maps([(source, image)], np.array([0]), grid, np.ones(grid.shape, dtype=bool))
+    weights = found.weights if isinstance(found.weights, np.ndarray) else found.weights.toarray()
+    picture = nib.Nifti1Image(image, source.affine)
+    try:
+        resampled = resample_img(picture, grid.affine, grid.shape, interpolation="linear")
+    except ValueError:  # no overlap
+        assert not weights.any()
+        return
+    expected = np.asarray(resampled.dataobj)
+    np.testing.assert_allclose(weights[0].reshape(grid.shape, order="F"), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("storage", ["float32", "int16 scaled"])
@@ -258,9 +277,10 @@ def test_a_map_outside_the_mask_is_missing_and_leaves_the_others_alone() -> None
     weights[0, ..., 1] = 1
     mask = np.ones(SHAPE, dtype=bool)
     mask[0] = False
-    values = rng.normal(size=(5, mask.sum()))
-    (found,), _ = extract(lambda: [values.copy()], [maps(weights, grid, grid, mask)])
-    (pair,), _ = extract(lambda: [values.copy()], [maps(weights[..., [0, 2]], grid, grid, mask)])
+    values = rng.normal(size=(5, mask.size))
+    three, two = ([(grid, weights[..., n]) for n in chosen] for chosen in ([0, 1, 2], [0, 2]))
+    found, _ = reduced(values, mask, maps(three, np.arange(3), grid, mask))
+    pair, _ = reduced(values, mask, maps(two, np.arange(2), grid, mask))
     assert np.isnan(found.series[:, 1]).all()
     np.testing.assert_allclose(found.series[:, [0, 2]], pair.series, rtol=1e-12)
     share = weights[1:].sum(axis=(0, 1, 2)) / weights.sum(axis=(0, 1, 2))
@@ -268,78 +288,60 @@ def test_a_map_outside_the_mask_is_missing_and_leaves_the_others_alone() -> None
     assert found.coverage[1] == 0
 
 
-def line_of_voxels(kind: str) -> tuple[Grid, np.ndarray, object]:
-    """Return six voxels in a row, the fifth outside the mask, and a parcel of all of them."""
+def test_maps_that_are_all_outside_the_mask_are_missing() -> None:
+    grid = Grid(SHAPE, BOLD)
+    weights, mask = np.zeros(SHAPE), np.ones(SHAPE, dtype=bool)
+    weights[0], mask[0] = 1, False
+    values = np.random.default_rng(6).normal(size=(5, mask.size))
+    found, _ = reduced(values, mask, maps([(grid, weights)] * 2, np.arange(2), grid, mask))
+    assert np.isnan(found.series).all()
+    np.testing.assert_array_equal(found.coverage, [0, 0])
+
+
+def reduced(
+    values: np.ndarray, mask: np.ndarray, weights: Weights, scale: Scale | None = None
+) -> tuple[Reduced, Voxels]:
+    """Reduce stored values ``(n_volumes, n_voxels_of_the_grid)`` to the parcels of an atlas."""
+    voxels = np.flatnonzero(mask.ravel(order="F"))
+    steady = np.ones(len(values), dtype=bool)
+    (found,), described = extract(lambda: iter(values), voxels, [weights], scale or Scale(), steady)
+    return found, described
+
+
+def line_of_voxels(kind: str) -> tuple[np.ndarray, Weights]:
+    """Return a mask of six voxels in a row, the fifth outside, and a parcel of all of them."""
     grid = Grid((6, 1, 1), affine(2.0))
     mask = np.array([1, 1, 1, 1, 0, 1], dtype=bool).reshape(grid.shape)
     if kind == "maps":
-        return grid, mask, maps(np.ones((*grid.shape, 1)), grid, grid, mask)
+        return mask, maps([(grid, np.ones(grid.shape))], np.array([0]), grid, mask)
     if kind == "spheres":
-        return grid, mask, spheres([(-3, -12, -6, 50)], grid, mask)
-    return grid, mask, labels(np.full(grid.shape, 7), grid, np.array([7]), grid, mask)
+        return mask, spheres([(-3, -12, -6, 50)], grid, mask).inside(mask)
+    return mask, labels(np.full(grid.shape, 7), grid, np.array([7]), grid).inside(mask)
 
 
+@pytest.mark.parametrize("outside", [1e6, 0, np.nan])
 @pytest.mark.parametrize("kind", ["labels", "spheres", "maps"])
-def test_voxels_without_data_count_in_no_mean(kind: str) -> None:
+def test_voxels_without_data_count_in_no_mean(kind: str, outside: float) -> None:
     """nilearn 0.13 reads NaN as 0 and averages the zeros outside the field of view."""
-    _, _, weights = line_of_voxels(kind)
-    run = np.array([[1.0, 10, np.nan, 0, 4], [3, 20, np.nan, 0, 8], [5, 30, np.nan, 0, 0]])
-    (found,), data = extract(lambda: [run[:2].copy(), run[2:].copy()], [weights])
-    np.testing.assert_array_equal(data, [True, True, False, False, True])
+    mask, weights = line_of_voxels(kind)
+    run = np.array([[1.0, 10, np.nan, 0, outside, 4], [3, 20, np.nan, 0, outside, 8], [5, 30, np.nan, 0, outside, 0]])
+    found, described = reduced(run, mask, weights)
+    np.testing.assert_array_equal(described.data, [True, True, False, False, True])
     np.testing.assert_allclose(found.series[:, 0], [15 / 3, 31 / 3, 35 / 3])
     np.testing.assert_allclose(found.coverage, [3 / 6])
     assert found.n_voxels.tolist() == [6]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("volume", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["labels", "spheres", "maps"])
-def test_a_voxel_missing_in_one_volume_is_left_out_of_all(kind: str, bad: float) -> None:
-    _, _, weights = line_of_voxels(kind)
-    run = np.array([[1.0, 10, 2, 3, 4], [3, 20, bad, 5, 8], [5, 30, 2, 2, 6]])
-    (found,), _ = extract(lambda: [run[:1].copy(), run[1:].copy()], [weights])
-    np.testing.assert_allclose(found.series[:, 0], run[:, [0, 1, 3, 4]].mean(axis=1))
+def test_a_voxel_missing_in_one_volume_is_left_out_of_all(kind: str, volume: int, bad: float) -> None:
+    mask, weights = line_of_voxels(kind)
+    run = np.array([[1.0, 10, 2, 3, 1e6, 4], [3, 20, 7, 5, 1e6, 8], [5, 30, 2, 2, 1e6, 6]])
+    run[volume, 2] = bad
+    found, _ = reduced(run, mask, weights)
+    np.testing.assert_allclose(found.series[:, 0], run[:, [0, 1, 3, 5]].mean(axis=1))
     np.testing.assert_allclose(found.coverage, [4 / 6])
-
-
-def test_a_zero_that_is_stored_as_another_number_is_a_zero(files: Files) -> None:
-    """With slope 0.37 and intercept 812.5 the integer nearest to zero, -2196, reads as -0.02."""
-    stored = np.random.default_rng(7).integers(500, 900, (*SHAPE, N_VOLUMES))
-    stored[2:5] = -2196
-    save(files.bold, stored, BOLD, **STORAGE["int16 scaled"])
-    save(files.mask, np.ones(SHAPE), BOLD, "uint8")
-    whole = np.ones(SHAPE)
-    whole[:2] = 0
-    save(files.folder / "labels.nii.gz", whole, BOLD, "uint8")
-    files.write_atlas("labels", [row(1, "p1")], "labels.nii.gz")
-    files.run()
-    _, series, coverage = files.result()
-    assert float(coverage[0]["coverage"]) == pytest.approx(4 / 7)
-    inside = stored[5:] * np.float32(0.37).astype(float) + 812.5
-    np.testing.assert_allclose(series[:, 0], inside.mean(axis=(0, 1, 2)), rtol=1e-4)
-
-
-@pytest.mark.parametrize("slope", [0.0, np.nan])
-def test_a_slope_of_0_or_nan_is_no_scaling(files: Files, slope: float) -> None:
-    stored = np.random.default_rng(8).integers(500, 900, (*SHAPE, N_VOLUMES))
-    content = bytearray(gzip.decompress(save(files.bold, stored, BOLD, "int16").read_bytes()))
-    content[112:120] = np.array([slope, 5], dtype="<f4").tobytes()
-    files.bold.write_bytes(gzip.compress(content))
-    save(files.mask, np.ones(SHAPE), BOLD, "uint8")
-    save(files.folder / "labels.nii.gz", np.ones(SHAPE), BOLD, "uint8")
-    files.write_atlas("labels", [row(1, "p1")], "labels.nii.gz")
-    files.run()
-    np.testing.assert_allclose(files.result()[1][:, 0], stored.mean(axis=(0, 1, 2)), rtol=1e-12)
-
-
-def test_sums_are_taken_in_float64(files: Files) -> None:
-    values = 1e7 + np.random.default_rng(9).normal(0, 3, (*SHAPE, N_VOLUMES))
-    save(files.bold, values, BOLD)
-    save(files.mask, np.ones(SHAPE), BOLD, "uint8")
-    save(files.folder / "labels.nii.gz", np.ones(SHAPE), BOLD, "uint8")
-    files.write_atlas("labels", [row(1, "p1")], "labels.nii.gz")
-    files.run()
-    expected = values.astype(np.float32).astype(np.float64).mean(axis=(0, 1, 2))
-    np.testing.assert_allclose(files.result()[1][:, 0], expected, rtol=1e-14)
 
 
 def test_a_real_cohort_equals_nilearn(shared_data: Path, tmp_path: Path) -> None:

@@ -46,11 +46,12 @@ _MOTION = "framewise_displacement"
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What a scan gives: its parcels in every atlas, its voxels, FD (mm) per volume and the voxel size (mm)."""
+    """What a scan gives: its parcels in every atlas, its voxels, FD (mm) and steadiness of volumes, voxel size (mm)."""
 
     results: list[Reduced]
     described: Voxels
     fd: np.ndarray
+    steady: np.ndarray
     voxel_size: list[float]
 
 
@@ -106,11 +107,15 @@ def parcellate(
             for parcellation, result in zip(chosen, found.results, strict=True):
                 _write_atlas(folder, series.name, bold.name, parcellation, result)
             _write_quality(folder, series.name, found)
-            record |= {**summary(found.described, found.fd), "voxel_size": found.voxel_size, "unusable": None}
+            record |= {
+                **summary(found.described, found.fd, found.steady),
+                "voxel_size": found.voxel_size,
+                "unusable": None,
+            }
         write_record(folder / qc_name(series.name), record)
 
 
-def summary(described: Voxels, fd: np.ndarray) -> dict[str, Any]:
+def summary(described: Voxels, fd: np.ndarray, steady: np.ndarray) -> dict[str, Any]:
     """Return the quality of a run in numbers, those of :data:`QUALITY` but the voxel size; None where unknown.
 
     Parameters
@@ -119,15 +124,18 @@ def summary(described: Voxels, fd: np.ndarray) -> dict[str, Any]:
         What its voxels tell.
     fd
         Framewise displacement, mm, ``(n_volumes,)``; NaN where unknown, as in the first volume.
+    steady
+        Which volumes were taken in the steady state, ``(n_volumes,)``; DVARS is that between two of them.
     """
-    known, change = fd[np.isfinite(fd)], described.dvars[1:]
+    within = steady[1:] & steady[:-1]
+    known, change = fd[np.isfinite(fd)], described.dvars[1:][within]
     found = {
         "mean_fd": known.mean() if known.size else np.nan,
         "max_fd": known.max(initial=-np.inf),
         "fd_above_02": (known > 0.2).mean() if known.size else np.nan,
         "fd_above_05": (known > 0.5).mean() if known.size else np.nan,
         "mean_dvars": change.mean() if change.size else np.nan,
-        "max_std_dvars": described.std_dvars[1:].max(initial=-np.inf),
+        "max_std_dvars": described.std_dvars[1:][within].max(initial=-np.inf),
         "tsnr": np.median(described.tsnr[np.isfinite(described.tsnr)]) if np.isfinite(described.tsnr).any() else np.nan,
     }
     return {"n_volumes": len(fd)} | {key: float(value) if np.isfinite(value) else None for key, value in found.items()}
@@ -144,7 +152,7 @@ def _reduce_scan(bold: Path, mask: Path, confounds: Path, chosen: Sequence[Parce
     if not described.data.any():
         must = "voxels in the mask with finite values in every volume, not all zero"
         raise UnusableScan(bold, must, f"none of {len(voxels)}", "fetch or make the image again, or leave the scan out")
-    return _Found(results, described, fd, [round(length, 6) for length in run.grid.voxel_size.tolist()])
+    return _Found(results, described, fd, steady, [round(length, 6) for length in run.grid.voxel_size.tolist()])
 
 
 def _read_atlases(paths: Sequence[Path], space: str) -> list[Parcellation]:

@@ -140,7 +140,8 @@ def read_maps(parcellation: Parcellation) -> Iterator[tuple[Grid, np.ndarray]]:
             parcellation.atlas.parcels, "indices that count the maps from 1", got, "correct the table or the image"
         )
     for volume in image.volumes():
-        weights = np.nan_to_num(volume.astype(np.float64) * image.slope + image.inter, posinf=0, neginf=0)
+        weights = volume * np.float64(image.slope) + image.inter
+        weights[~np.isfinite(weights)] = 0
         yield image.grid, weights.reshape(image.grid.shape, order="F")
 
 

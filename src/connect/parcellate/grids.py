@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -156,14 +157,36 @@ def _nearest(image: np.ndarray, source: Grid, grid: Grid) -> np.ndarray:
 
 
 def _linear(values: np.ndarray, source: Grid, grid: Grid) -> np.ndarray:
+    """Interpolate a map, only where it is not zero: most maps fill a small part of the brain."""
     from scipy.ndimage import affine_transform
 
     matrix = np.linalg.inv(source.affine) @ grid.affine
     turn, shift = matrix[:3, :3], matrix[:3, 3]
-    if _is_diagonal(matrix):
-        turn = np.diag(turn)  # in this form scipy takes a much faster path
-    found: np.ndarray = affine_transform(values, turn, shift, output_shape=grid.shape, order=1)
+    low, high = _box(values)
+    corners = np.array(list(product(*zip(low, high - 1, strict=True))))
+    reached = (corners - shift) @ np.linalg.inv(turn).T
+    first = np.clip(np.floor(reached.min(axis=0)), 0, grid.shape).astype(int)
+    last = np.clip(np.ceil(reached.max(axis=0)) + 1, first, grid.shape).astype(int)
+    found = np.zeros(grid.shape, order="F")
+    found[tuple(map(slice, first, last))] = affine_transform(
+        values[tuple(map(slice, low, high))],
+        np.diag(turn) if _is_diagonal(matrix) else turn,  # as a vector, scipy takes a much faster path
+        shift + turn @ first - low,
+        output_shape=tuple(last - first),
+        order=1,
+    )
     return found
+
+
+def _box(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the box starts and ends that holds all values but 0 and, in the image, a rim of 0 around them."""
+    low, high = np.zeros(3, dtype=int), np.array(values.shape)
+    present = values != 0
+    for axis in range(3):
+        places = np.flatnonzero(present.any(axis=tuple({0, 1, 2} - {axis})))
+        if places.size:
+            low[axis], high[axis] = max(places[0] - 1, 0), min(places[-1] + 2, values.shape[axis])
+    return low, high
 
 
 def _is_diagonal(matrix: np.ndarray) -> bool:

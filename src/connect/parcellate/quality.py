@@ -45,8 +45,8 @@ class Voxels:
         Root mean square over voxels of the change from the volume before, in units of the image, ``(n_volumes,)``; NaN
         in the first volume.
     std_dvars
-        ``dvars`` over its expectation, the mean over voxels of the root mean square of their changes (after Nichols
-        2013, arXiv:1704.01469, with moments for the robust estimates).
+        ``dvars`` over its expectation, the mean over voxels of the root mean square of their changes between steady
+        volumes (after Nichols 2013, arXiv:1704.01469, with moments for the robust estimates).
     carpet
         Some voxels ``(n_volumes, n_chosen)``, each with mean 0 and SD 1.
     """
@@ -80,13 +80,14 @@ class Moments:
         self._chosen = np.unique(np.linspace(0, first.size - 1, CARPET).astype(int))
         self._dvars: list[np.ndarray] = []
         self._rows: list[np.ndarray] = []
-        self._n_steady = 0
+        self._n_steady, self._n_changes, self._was_steady = 0, 0, False
 
     def add(self, block: np.ndarray, steady: np.ndarray) -> None:
         """Add volumes of stored values ``(n_volumes, n_voxels)``, finite, of which some are steady ``(n_volumes,)``."""
         self.still = self.still[(block[:, self.still] == self.first[self.still]).all(axis=0)]
         if steady.any() and not self._n_steady:
             self._move(block[steady.argmax()])
+        within = steady & np.concatenate([[self._was_steady], steady[:-1]])
         squares = np.zeros(len(block))
         work = np.empty((2, len(block), _CHUNK), self._reference.dtype)
         for start in range(0, self.first.size, _CHUNK):
@@ -98,11 +99,13 @@ class Moments:
             self._before[part] = value[-1]
             np.multiply(change, change, out=change)
             squares += change.sum(axis=1)
-            self._changes[part] += change.sum(axis=0)
+            self._changes[part] += (change if within.all() else change[within]).sum(axis=0)
             counted = value if steady.all() else value[steady]
             self._total[part] += counted.sum(axis=0)
             self._squares[part] += np.multiply(counted, counted, out=counted).sum(axis=0)
         self._n_steady += int(steady.sum())
+        self._n_changes += int(within.sum())
+        self._was_steady = bool(steady[-1])
         self._dvars.append(np.sqrt(squares))
         self._rows.append(block[:, self._chosen])
 
@@ -117,7 +120,7 @@ class Moments:
         data = ~missing
         data[self.still] = False
         change = np.concatenate(self._dvars)
-        n, n_changes = np.float64(self._n_steady), np.float64(len(change) - 1)
+        n, n_changes = np.float64(self._n_steady), np.float64(self._n_changes)
         slope = abs(self.scale.slope)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = self._total / n

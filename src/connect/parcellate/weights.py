@@ -133,8 +133,8 @@ class Smooth:
     def sums(self, block: np.ndarray) -> np.ndarray:
         """Return the weighted sums.
 
-        What the file stores in 4 bytes or less is summed in single precision, twice as fast, as changes against the
-        first volume of the block: these are small, so that no precision is lost to the level.
+        What the file stores in 2 bytes or as float32 is summed in single precision, twice as fast, as changes against
+        the first volume of the block: these are small, so that no precision is lost to the level.
         """
         if np.result_type(block, np.float32) != np.float32:
             return _product(self.weights, block)

@@ -22,7 +22,9 @@ class Plan:
     )
     strategies: tuple[str, ...] = setting("denoising strategies, the primary one first")
     measures: tuple[str, ...] = setting("connectivity measures, the primary one first")
-    figures: tuple[str, ...] = setting("figures to draw for every model of every cohort")
+    figures: tuple[str, ...] = setting(
+        "figures to draw: those about a model for every model of a cohort, those about the cohort once"
+    )
 
     def __post_init__(self) -> None:
         for key in ("cohorts", "atlases", "strategies", "measures"):

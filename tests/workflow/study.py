@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 SAMPLE_PLAN = {
     "cohorts": {"sample": ["training-by-time", "change-in-training", "change-in-waiting"]},
     "atlases": ["seitzman2018"],
-    "strategies": ["36p", "acompcor"],
+    "strategies": ["36p", "acompcor", "none", "scrubbing-gsr"],
     "measures": ["correlation"],
-    "figures": ["slopegraph", "change-matrix", "pre-post-matrices", "glass-brain", "motion"],
+    "figures": ["slopegraph", "change-matrix", "pre-post-matrices", "glass-brain", "motion", "denoising", "qc-fc"],
 }
 
 

@@ -12,7 +12,10 @@ from .study import ROOT, SAMPLE_PLAN, Study
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
-N_MODELS, N_FIGURES = len(SAMPLE_PLAN["cohorts"]["sample"]), len(SAMPLE_PLAN["figures"])
+N_MODELS, N_STRATEGIES = len(SAMPLE_PLAN["cohorts"]["sample"]), len(SAMPLE_PLAN["strategies"])
+N_OF_COHORT = len({"denoising", "qc-fc"})
+N_OF_MODEL = len(SAMPLE_PLAN["figures"]) - N_OF_COHORT
+N_DRAWN = N_MODELS * N_OF_MODEL + N_OF_COHORT
 
 
 def test_a_second_run_does_nothing(copy: Study) -> None:
@@ -27,21 +30,22 @@ def test_touching_a_strategy_runs_nothing(copy: Study) -> None:
 def test_editing_a_strategy_runs_its_jobs_and_those_after(copy: Study) -> None:
     copy.edit("config/strategies/acompcor.yaml", "n_compcor: 5", "n_compcor: 4")
     assert copy.planned() == {
-        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "compare": N_MODELS, "report": 1,
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS, "draw": N_OF_COHORT,
+        "report": 1,
     }  # fmt: skip
 
 
 def test_editing_the_primary_strategy_redraws_too(copy: Study) -> None:
     copy.edit("config/strategies/36p.yaml", "global_signal: full", "global_signal: basic")
     assert copy.planned() == {
-        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "compare": N_MODELS, "draw": N_MODELS * N_FIGURES,
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS, "draw": N_DRAWN,
         "report": 1,
     }  # fmt: skip
 
 
 def test_editing_domains_reads_no_image_again(copy: Study) -> None:
     copy.edit("config/domains/seitzman2018.yaml", "DorsalAttention]", "DorsalAttention, DefaultMode]")
-    assert copy.planned() == {"all": 1, "compare": 2 * N_MODELS, "draw": N_MODELS * N_FIGURES, "report": 1}
+    assert copy.planned() == {"all": 1, "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1}
 
 
 def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
@@ -51,7 +55,7 @@ def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
 
 def test_editing_a_model_compares_it_alone(copy: Study) -> None:
     copy.edit("config/models/change-in-waiting.yaml", "formula: ~ 1", "formula: ~ 1 + age")
-    assert copy.planned() == {"all": 1, "compare": 2, "draw": N_FIGURES, "report": 1}
+    assert copy.planned() == {"all": 1, "compare": N_STRATEGIES, "draw": N_OF_MODEL, "report": 1}
 
 
 def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
@@ -68,7 +72,8 @@ def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
     copy.plan(atlases=["seitzman2018", "cortex"])
     n_scans = len(copy.file("config", "cohorts", "sample.scans.tsv").read_text().splitlines()) - 1
     assert copy.planned() == {
-        "all": 1, "parcellate": n_scans, "denoise": 2, "screen": 2, "estimate": 2, "compare": 2 * N_MODELS, "report": 1,
+        "all": 1, "parcellate": n_scans, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES,
+        "assess": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "report": 1,
     }  # fmt: skip
 
 
@@ -76,8 +81,8 @@ def test_removing_a_scan_runs_everything_after_and_no_image(copy: Study) -> None
     path = copy.file("config", "cohorts", "sample.scans.tsv")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     assert copy.planned() == {
-        "all": 1, "denoise": 2, "screen": 2, "estimate": 2, "compare": 2 * N_MODELS, "draw": N_MODELS * N_FIGURES,
-        "report": 1,
+        "all": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES, "assess": N_STRATEGIES,
+        "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1,
     }  # fmt: skip
 
 
@@ -91,9 +96,9 @@ def _edited_package(folder: Path, module: str, code: str) -> Path:
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("screen.py", {"screen", "estimate", "compare", "draw", "report"}),
+        ("screen.py", {"screen", "estimate", "assess", "compare", "draw", "report"}),
         ("report/__init__.py", {"report"}),
-        ("denoise/clean.py", {"denoise", "screen", "estimate", "compare", "draw", "report"}),
+        ("denoise/clean.py", {"denoise", "screen", "estimate", "assess", "compare", "draw", "report"}),
     ],
 )
 def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:

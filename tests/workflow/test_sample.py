@@ -56,6 +56,25 @@ def test_the_parcel_out_of_view_is_missing_and_listed(finished: Study) -> None:
     assert len(set(lost["parcel"])) == 1
 
 
+def test_denoising_takes_motion_out_of_connectivity(copy: Study) -> None:
+    """Raw series leak far more than chance gives, and more between near parcels; the strictest strategy near chance."""
+    copy.plan(strategies=["36p", "none", "24p", "scrubbing-gsr"])
+    folder = Path("results", "sample", "assess", "seitzman2018")
+    records = {
+        name: str(folder / name / "correlation" / "summary.json") for name in ("none", "24p", "36p", "scrubbing-gsr")
+    }
+    copy.run("--cores", "2", *records.values())
+    level = {name: json.loads(copy.file(path).read_text())["level"] for name, path in records.items()}
+    assert [record["n"] for record in level.values()] == [16] * 4
+    left = {name: record["median_abs_r"] for name, record in level.items()}
+    assert left["none"] > left["24p"] > left["36p"]
+    assert left["none"] > level["none"]["median_abs_r_high"]
+    assert left["none"] - left["scrubbing-gsr"] > 0.1
+    assert left["scrubbing-gsr"] < level["scrubbing-gsr"]["median_abs_r_high"]
+    assert level["none"]["distance"] < level["none"]["distance_low"]
+    assert level["none"]["distance"] < level["scrubbing-gsr"]["distance"] - 0.1
+
+
 def test_one_core_and_two_give_the_same_bytes(finished: Study, tmp_path: Path) -> None:
     other = sample_study(tmp_path)
     other.run("--cores", "1")

@@ -15,9 +15,11 @@ from connect.config import read
 from connect.errors import UserError
 from connect.layout import bids_name, choice
 from connect.settings.atlas import Atlas
+from connect.simulate.courses import N_VOLUMES, TR
+from connect.simulate.motion import DROP, REACH, head_motion
 from connect.simulate.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
 from connect.simulate.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
-from connect.simulate.signals import LEAKS, N_VOLUMES, NEURAL, TR, draw_traits, head_motion, leak, neural
+from connect.simulate.signals import LEAKS, NEURAL, draw_traits, leak, neural
 from connect.tables import read_table, write_matrix, write_record, written
 
 ATLAS = "seitzman2018"
@@ -71,7 +73,7 @@ def scan(
     traits = draw_traits(group, np.random.default_rng([seed, person.number, _PERSON]), len(networks))
     rng = np.random.default_rng([seed, person.number, _SCAN + SESSIONS.index(session)])
     motion = head_motion(rng, person.mean_fd[session])
-    noise = leak(rng, motion, len(networks))
+    noise = leak(rng, motion, head.centres)
     signals = NEURAL * neural(rng, traits, networks, person.coupling[session]) + noise.parcels
     image = paint(rng, head, signals, noise.tissues)
     return image, measured_confounds(image, head, motion, noise.courses)
@@ -109,7 +111,8 @@ def _write_cohort(folder: Path, cohort: Sequence[Participant], seed: int) -> Non
     write_record(folder / "dataset_description.json", description)
     write_record(folder / "participants.json", columns)
     _write_text(folder / "participants.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
-    text = template.substitute(facts(cohort), **timing, seed=seed, voxel_size=f"{VOXEL_SIZE:g}")
+    sizes = {"voxel_size": f"{VOXEL_SIZE:g}", "drop": f"{DROP:g}", "reach": f"{REACH:g}"}
+    text = template.substitute(facts(cohort), **timing, **sizes, seed=seed)
     _write_text(folder / "README.md", text)
 
 

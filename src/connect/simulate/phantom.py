@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from connect.simulate.signals import displacement, orthonormal, slow_cosines
+from connect.simulate.courses import orthonormal, slow_cosines
+from connect.simulate.motion import displacement
 
 VOXEL_SIZE = 7.0
 """Edge of the cubic voxels, mm."""
@@ -46,10 +47,13 @@ class Head:
         ``(n_z, n_y, n_x)``: OUTSIDE, GREY, WHITE or CSF.
     parcel
         ``(n_z, n_y, n_x)``: row of the parcel that has the voxel, or -1.
+    centres
+        ``(n_parcels, 3)``: of the parcels, mm.
     """
 
     tissue: np.ndarray
     parcel: np.ndarray
+    centres: np.ndarray
 
 
 def affine() -> np.ndarray:
@@ -82,7 +86,7 @@ def build_head(centres: np.ndarray, radii: np.ndarray) -> Head:
         distance = np.sqrt((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2)
         parcel[(distance <= radius) | (distance == distance.min())] = row
     tissue[parcel >= 0] = GREY
-    return Head(tissue, parcel)
+    return Head(tissue, parcel, centres)
 
 
 def cut_off(head: Head) -> Head:
@@ -92,7 +96,7 @@ def cut_off(head: Head) -> Head:
     """
     x, _, z = _positions()
     below = z < -59.7 - x / 3
-    return Head(np.where(below, OUTSIDE, head.tissue), np.where(below, -1, head.parcel))
+    return Head(np.where(below, OUTSIDE, head.tissue), np.where(below, -1, head.parcel), head.centres)
 
 
 def paint(rng: np.random.Generator, head: Head, parcels: np.ndarray, tissues: np.ndarray) -> np.ndarray:

@@ -16,8 +16,10 @@ CHANGE: Mapping[str, float] = {"training": 0.55, "waiting": 0.0}
 """Mean change of the coupling in each arm."""
 CHANGE_SPREAD = 0.1
 """SD of the change between participants, in either arm."""
-MEAN_FD = 0.16
-"""Median over participants of the mean framewise displacement, mm."""
+MEAN_FD, FD_SPREAD, FD_CHANGE = 0.18, 1.55, 1.4
+"""Mean framewise displacement: median (mm), the factor by which it differs between participants for each SD, and the
+factor by which it changes from a participant's first to the second session for each SD. Motion is a trait that repeats
+from scan to scan (Couvy-Duchesne et al. 2014, NeuroImage 102:424, doi:10.1016/j.neuroimage.2014.08.010)."""
 
 NO_POST = "sub-06"
 RESTLESS, RESTLESS_FD = "sub-11", 0.9
@@ -79,11 +81,16 @@ def recruit(rng: np.random.Generator) -> list[Participant]:
 def facts(cohort: Sequence[Participant]) -> dict[str, str]:
     """Return what is planted, in words and numbers by name, for the README of the cohort."""
     pairs = [person for person in cohort if person.label not in (NO_POST, RESTLESS)]
+    fds = [p.mean_fd[session] for p in cohort for session in p.sessions if (p.label, session) != (RESTLESS, "post")]
     kept = {arm: [p.coupling["post"] - p.coupling["pre"] for p in pairs if p.arm == arm] for arm in ARMS}
     return {
         **{f"change_{arm}": f"{CHANGE[arm]:g}" for arm in ARMS},
         **{f"kept_{arm}": f"{np.mean(changes):.2f}" for arm, changes in kept.items()},
         "change_spread": f"{CHANGE_SPREAD:g}",
+        "fd_low": f"{min(fds):.2f}",
+        "fd_high": f"{max(fds):.2f}",
+        "fd_spread": f"{FD_SPREAD:g}",
+        "fd_change": f"{FD_CHANGE:g}",
         "no_post": NO_POST,
         "restless": RESTLESS,
         "restless_fd": f"{RESTLESS_FD:g}",
@@ -100,8 +107,9 @@ def _arm(rng: np.random.Generator, arm: str) -> list[Participant]:
         number = len(ARMS) * row + ARMS.index(arm) + 1
         before = COUPLING + COUPLING_SPREAD * start[row]
         after = before + CHANGE[arm] + CHANGE_SPREAD * change[row]
-        pre_fd = MEAN_FD * 1.35 ** fd[row]
-        post_fd = RESTLESS_FD if f"sub-{number:02d}" == RESTLESS else pre_fd * 1.1 ** change_fd[row]
+        own_fd, moved = MEAN_FD * FD_SPREAD ** fd[row], FD_CHANGE ** change_fd[row]
+        pre_fd = own_fd / np.sqrt(moved)
+        post_fd = RESTLESS_FD if f"sub-{number:02d}" == RESTLESS else own_fd * np.sqrt(moved)
         coupling = {"pre": round(before, 3), "post": round(after, 3)}
         mean_fd = {"pre": round(pre_fd, 3), "post": round(post_fd, 3)}
         people.append(Participant(number, arm, int(ages[row]), str(sexes[row]), coupling, mean_fd))

@@ -1,4 +1,4 @@
-"""Simulated time courses: neural signals with a planted coupling, head motion, and noise that leaks into the signals.
+"""Simulated signals: neural ones with a planted coupling, and what leaks into them: noise, drift and head motion.
 
 Everything is drawn from the generators that are passed in. Signals are in integer steps of the image unless a docstring
 says otherwise.
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TR = 2.5
-"""Repetition time, s."""
-N_VOLUMES = 144
+from connect.simulate.courses import N_VOLUMES, coloured, orthonormal
+from connect.simulate.motion import TO_MM, artefact
 
 SYSTEMS = {
     "Salience": "emotion",
@@ -38,8 +37,8 @@ NEURAL = 2.0
 """SD of the neural signal."""
 LEAKS = np.array([1.1, 0.85, 0.7, 0.6, 0.5, 0.4])
 """SD in grey matter of the noise courses: white matter, CSF, and four of the body."""
-
-_TO_MM = np.array([1, 1, 1, 50, 50, 50])
+TISSUE_DROP = 0.5
+"""Share of the drop at movements that white matter and CSF have."""
 
 
 @dataclass(frozen=True)
@@ -97,62 +96,6 @@ def neural(rng: np.random.Generator, traits: Traits, networks: Sequence[str], co
     return signal
 
 
-def coloured(rng: np.random.Generator, n_series: int, low: float = 0.01, high: float = 0.1) -> np.ndarray:
-    """Return noise with a power of 1/f from ``low`` to ``high`` (Hz), ``(n_volumes, n_series)``, mean 0 and SD 1."""
-    frequency = np.fft.rfftfreq(2 * N_VOLUMES, TR)
-    band = (frequency >= low) & (frequency <= high)
-    spectrum = np.fft.rfft(rng.standard_normal((2 * N_VOLUMES, n_series)), axis=0)
-    spectrum *= np.where(band, 1 / np.sqrt(np.where(band, frequency, 1.0)), 0.0)[:, None]
-    return _standardised(np.fft.irfft(spectrum, axis=0)[:N_VOLUMES])
-
-
-def orthonormal(courses: np.ndarray) -> np.ndarray:
-    """Make time courses orthogonal one after the other (Gram-Schmidt), each with mean 0 and SD 1."""
-    done: list[np.ndarray] = []
-    for course in _standardised(courses).T:
-        rest = course.copy()
-        for other in done:
-            rest -= np.mean(course * other) * other
-        done.append(_standardised(rest))
-    return np.stack(done, axis=1)
-
-
-def head_motion(rng: np.random.Generator, mean_fd: float) -> np.ndarray:
-    """Return six rigid-body parameters, ``(n_volumes, 6)``: translations in mm, then rotations in rad.
-
-    Slow walks, breathing and sudden movements, scaled to a mean framewise displacement (mm).
-    """
-    walk = 0.02 * np.cumsum(rng.standard_normal((N_VOLUMES, 6)), axis=0)
-    breathing = coloured(rng, 6, 0.12, 0.2) * np.array([0.01, 0.04, 0.05, 0.04, 0.01, 0.01])
-    sudden = np.zeros((N_VOLUMES, 6))
-    for start in rng.choice(np.arange(5, N_VOLUMES - 5), 2 + rng.poisson(3), replace=False):
-        sudden[start] += 0.15 * rng.standard_normal(6)
-        sudden[start + 1 :] += 0.06 * rng.standard_normal(6)
-    raw = (walk + breathing + sudden) / _TO_MM
-    scaled = raw * mean_fd / displacement(raw)[1:].mean()
-    return np.hstack([np.round(scaled[:, :3], 4), np.round(scaled[:, 3:], 6)])
-
-
-def displacement(motion: np.ndarray) -> np.ndarray:
-    """Return framewise displacement (mm), ``(n_volumes,)``, 0 in the first volume.
-
-    Sum of the absolute changes of the parameters, rotations as arcs on a sphere of 50 mm (Power et al. 2012,
-    NeuroImage 59:2142).
-    """
-    return np.concatenate([[0.0], (np.abs(np.diff(motion, axis=0)) * _TO_MM).sum(axis=1)])
-
-
-def slow_cosines() -> np.ndarray:
-    """Return fMRIPrep's slow cosines, ``(n_volumes, n_cosines)``, orthonormal.
-
-    As many as in nipype, which takes one less than the 128 s of its filter would allow.
-    """
-    number = np.arange(1, int(2 * N_VOLUMES * TR / 128))
-    time = np.arange(N_VOLUMES) + 0.5
-    cosines: np.ndarray = np.sqrt(2 / N_VOLUMES) * np.cos(np.pi / N_VOLUMES * time[:, None] * number)
-    return cosines
-
-
 @dataclass(frozen=True)
 class Leak:
     """What is in the signals beside the neural ones.
@@ -160,7 +103,8 @@ class Leak:
     Attributes
     ----------
     courses
-        ``(n_volumes, 6)``: the noise courses, orthonormal.
+        ``(n_volumes, 6)``: what aCompCor finds: the noise courses, two of them with the drop that white matter and CSF
+        share with the brain.
     parcels
         ``(n_volumes, n_parcels)``: all of it in each parcel.
     tissues
@@ -172,25 +116,37 @@ class Leak:
     tissues: np.ndarray
 
 
-def leak(rng: np.random.Generator, motion: np.ndarray, n_parcels: int) -> Leak:
-    """Draw noise courses and slow drifts and add what head motion ``(n_volumes, 6)`` does to the signals."""
+def leak(rng: np.random.Generator, motion: np.ndarray, centres: np.ndarray) -> Leak:
+    """Draw noise courses and slow drifts and add what head motion does to the signals.
+
+    Parameters
+    ----------
+    rng
+        Generator of the scan.
+    motion
+        ``(n_volumes, 6)``: x, y, z in mm and rotations in rad.
+    centres
+        Of the parcels ``(n_parcels, 3)``, mm.
+    """
+    n_parcels = len(centres)
     courses = orthonormal(coloured(rng, LEAKS.size, 0.008, 0.2))
     weights = rng.standard_normal((LEAKS.size, n_parcels))
     weights[:2] = 1 + 0.3 * weights[:2]
-    excess = np.maximum(displacement(motion) - 0.3, 0)
-    spikes = -4 * (excess + 0.5 * np.roll(excess, 1) + 0.2 * np.roll(excess, 2))
+    moved = artefact(rng, motion, centres)
     time = (np.arange(N_VOLUMES) + 0.5) / N_VOLUMES
     drifts = np.stack([time - 0.5, np.cos(2 * np.pi * time)], axis=1)
     parcels = (
         courses @ (LEAKS[:, None] * weights)
-        + spikes[:, None] * (1 + 0.5 * rng.standard_normal(n_parcels))
-        + (motion * _TO_MM) @ (1.3 * rng.standard_normal((6, n_parcels)))
+        + moved.parcels
+        + (motion * TO_MM) @ (1.3 * rng.standard_normal((6, n_parcels)))
         + drifts @ (1.3 * rng.standard_normal((2, n_parcels)))
     )
-    grey = 0.2 * parcels.mean(axis=1) + 0.33 * courses[:, 2:].sum(axis=1)
-    white = 1.7 * courses[:, 0] + 0.5 * spikes + drifts[:, 0]
-    csf = 2.5 * courses[:, 1] + 0.5 * spikes + drifts[:, 1]
-    return Leak(courses, parcels, np.stack([np.zeros(N_VOLUMES), grey, white, csf], axis=1))
+    grey = 0.2 * (parcels - moved.parcels).mean(axis=1) + 0.33 * courses[:, 2:].sum(axis=1) + moved.drop
+    white = 1.7 * courses[:, 0] + TISSUE_DROP * moved.drop
+    csf = 2.5 * courses[:, 1] + TISSUE_DROP * moved.drop
+    components = np.column_stack([white, csf, courses[:, 2:]])
+    tissues = np.stack([np.zeros(N_VOLUMES), grey, white + drifts[:, 0], csf + drifts[:, 1]], axis=1)
+    return Leak(components, parcels, tissues)
 
 
 def _correlations(coupling: float) -> np.ndarray:
@@ -198,9 +154,3 @@ def _correlations(coupling: float) -> np.ndarray:
     for (a, b), value in {(0, 1): coupling, **_CORRELATIONS}.items():
         correlations[a, b] = correlations[b, a] = value
     return correlations
-
-
-def _standardised(courses: np.ndarray) -> np.ndarray:
-    centred = courses - courses.mean(axis=0)
-    scaled: np.ndarray = centred / np.sqrt(np.mean(centred**2, axis=0))
-    return scaled

@@ -308,6 +308,61 @@ def test_laws_of_censoring(flagged: list[bool], before: int, after: int, minimum
     assert np.flatnonzero(kept).tolist() == expected
 
 
+def test_a_volume_at_the_limit_is_kept(made: Path) -> None:
+    """Censored is what lies above the limit, as in nilearn."""
+    values = np.full(60, 0.1)
+    values[[20, 30, 40]] = np.nextafter(0.5, 0), 0.5, np.nextafter(0.5, 1)
+    change(made, framewise_displacement=values)
+    strategy = Strategy("", scrub=Scrub(fd=0.5, min_segment=0))
+    assert np.flatnonzero(~read_confounds(made, strategy).kept).tolist() == [0, 1, 40]
+    change(made, framewise_displacement=0.1, std_dvars=values)
+    strategy = Strategy("", scrub=Scrub(fd=9.0, std_dvars=0.5, min_segment=0))
+    assert np.flatnonzero(~read_confounds(made, strategy).kept).tolist() == [0, 1, 40]
+
+
+@pytest.mark.parametrize("key", ["before", "after", "min_segment"])
+def test_more_volumes_than_any_integer_of_numpy_holds(made: Path, key: str) -> None:
+    fd = np.full(60, 0.1)
+    fd[30] = 0.9
+    change(made, framewise_displacement=fd)
+    huge = read_confounds(made, Strategy("", scrub=Scrub(fd=0.5, **{"min_segment": 0, key: 10**23})))
+    all_of_them = read_confounds(made, Strategy("", scrub=Scrub(fd=0.5, **{"min_segment": 0, key: 60})))
+    np.testing.assert_array_equal(huge.kept, all_of_them.kept)
+    assert not read_confounds(made, Strategy("", dummy_scans=10**23)).kept.any()
+
+
+@pytest.mark.parametrize("column", ["framewise_displacement", "std_dvars"])
+def test_without_a_value_to_censor_by_a_scan_is_unusable(made: Path, column: str) -> None:
+    change(made, **{column: np.nan})
+    with pytest.raises(UnusableScan) as caught:
+        read_confounds(made, Strategy("", scrub=Scrub(fd=0.5, std_dvars=1.5)))
+    assert (caught.value.got, column in caught.value.must) == ("n/a in every row", True)
+    assert read_confounds(made, Strategy("")).kept.sum() == 58
+
+
+def test_another_number_of_rows_is_told_before_missing_values(made: Path) -> None:
+    change(made, rot_x=np.nan)
+    with pytest.raises(UnusableScan) as caught:
+        read_confounds(made, Strategy("", motion="basic"), 61)
+    assert caught.value.parts()["must"] == "as many rows as the image has volumes (61)"
+    assert caught.value.got == "60 rows"
+    assert len(read_confounds(made, Strategy("", wm_csf="basic"), 60).kept) == 60
+
+
+@pytest.mark.parametrize("strategy", [Strategy(""), Strategy("", motion="full")])
+def test_an_empty_table_is_a_fault_of_the_scan(made: Path, strategy: Strategy) -> None:
+    made.write_bytes(b"")
+    with pytest.raises(UnusableScan) as caught:
+        read_confounds(made, strategy, 60)
+    assert caught.value.got == "an empty file"
+
+
+def test_a_mark_without_value_means_a_steady_volume(made: Path, recwarn: pytest.WarningsRecorder) -> None:
+    change(made, non_steady_state_outlier00=[1.0] + [np.nan] * 59, non_steady_state_outlier01=np.nan)
+    assert np.flatnonzero(~read_confounds(made, Strategy("")).kept).tolist() == [0]
+    assert not recwarn.list
+
+
 def test_all_volumes_censored_is_no_error_here(made: Path) -> None:
     found = read_confounds(made, Strategy("", motion="basic", scrub=Scrub(fd=0.01)))
     assert not found.kept.any()

@@ -6,6 +6,7 @@ that cannot be used keeps its row, with the reason and without volumes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ ROWS = (
 more than 0.2 and 0.5 mm; `coverage` is the mean over parcels; `fd_dvars` is how much of the motion is left
 (:func:`connect.denoise.clean.fd_dvars`); `tr` is in s; `unusable` says why.
 """
+
+_PARTS = {"where", "must", "got", "todo"}
+"""Keys of the entry `unusable` of a quality record."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +105,21 @@ def denoise(
         except UserError as error:
             where = f"scan {scan.name}, strategy {strategy.stem}: {error.where}"
             raise UserError(where, error.must, error.got, error.todo) from error
-    stacked, table, shares, parcels = stack(done)
+    stacked, table, shares, parcels = stack(done, strategy.stem)
     write_array(series, stacked)
     write_table(rows, table)
     write_matrix(coverage, shares, parcels)
 
 
-def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, tuple[str, ...]]:
+def stack(scans: Sequence[Denoised], strategy: str) -> tuple[np.ndarray, pd.DataFrame, np.ndarray, tuple[str, ...]]:
     """Put scans one below the other.
+
+    Parameters
+    ----------
+    scans
+        The scans, in the order of the scans table.
+    strategy
+        Name of the strategy, for error messages.
 
     Returns
     -------
@@ -126,7 +137,7 @@ def stack(scans: Sequence[Denoised]) -> tuple[np.ndarray, pd.DataFrame, np.ndarr
     UserError
         If no scan is usable, or the parcels are not the same in all.
     """
-    parcels = _common_parcels(scans)
+    parcels = _common_parcels(scans, strategy)
     missing = np.full(len(parcels), np.nan)
     coverage = np.stack([missing if scan.coverage is None else scan.coverage for scan in scans])
     stops = np.cumsum([0 if scan.series is None else len(scan.series) for scan in scans]).tolist()
@@ -152,10 +163,7 @@ def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strateg
         _check_usable(scan, quality)
         values, shares, parcels = _parcellated(folder, scan.name, atlas)
         entries["coverage"] = shares.mean()
-        found = read_confounds(confounds, strategy)
-        if len(found.kept) != len(values):
-            must, todo = f"as many rows as the scan has volumes ({len(values)})", "index and parcellate the scan again"
-            raise UserError(confounds, must, f"{len(found.kept)} rows", todo)
+        found = read_confounds(confounds, strategy, len(values))
         n_kept = int(found.kept.sum())
         entries |= {"n_kept": n_kept, "minutes": n_kept * scan.tr / 60}
         cleaned = clean(values, found.matrix, found.kept, scan.tr, strategy)
@@ -174,6 +182,10 @@ def _quality(path: Path) -> dict[str, Any]:
     if absent:
         must, got = "a quality record of this version of connect", f"no {', '.join(absent)}"
         raise UserError(path, must, got, "parcellate the scan again")
+    told = quality["unusable"]
+    if told is not None and (not isinstance(told, dict) or set(told) != _PARTS):
+        must, got = f"null, or the keys {', '.join(sorted(_PARTS))}", json.dumps(told)
+        raise UserError(f"{path}, key unusable", must, got, "parcellate the scan again")
     return quality
 
 
@@ -200,11 +212,16 @@ def _parcellated(folder: Path, scan: str, atlas: str) -> tuple[np.ndarray, np.nd
     return values, coverage, tuple(read_header(path))
 
 
-def _common_parcels(scans: Sequence[Denoised]) -> tuple[str, ...]:
+def _common_parcels(scans: Sequence[Denoised], strategy: str) -> tuple[str, ...]:
     usable = [scan for scan in scans if scan.series is not None]
     if not usable:
-        got = f"all {len(scans)}; the first is {scans[0].entries['unusable']}"
-        raise UserError("scans table", "at least one usable scan", got, "mend the scans, or leave the cohort out")
+        # A scan whose kept volumes were counted is whole in itself: the strategy leaves too little of it.
+        spent = [scan for scan in scans if "n_kept" in scan.entries]
+        where, todo = "scans table", "mend the scans, or leave the cohort out"
+        if spent:
+            where, todo = f"strategy {strategy}", "censor less, regress fewer confounds out, or leave the strategy out"
+        got = f"all {len(scans)} unusable; the first is {(spent or scans)[0].entries['unusable']}"
+        raise UserError(where, "at least one usable scan", got, todo)
     first = usable[0]
     for scan in usable:
         if scan.parcels != first.parcels:

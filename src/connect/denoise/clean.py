@@ -4,9 +4,14 @@ The steps and their order are those of ``nilearn.signal.clean``, with which the 
 censored are first interpolated so that the filter can run, parcels and confounds go through the same filter so that the
 regression brings nothing back, and the interpolated volumes leave before the regression (Lindquist et al. 2019, Hum
 Brain Mapp 40:2358, doi:10.1002/hbm.24528). To regress confounds and the frequencies outside the band out together is
-another estimator, not a faster way to the same numbers. Cleaning differs from nilearn 0.13 where that is wrong: a
-censored volume never reaches the filter (nilearn leaves one in when the volume at the mirrored place in time is
-censored too), and a trend is linear in time also where volumes are missing and no filter asks for interpolation.
+another estimator, not a faster way to the same numbers. Cleaning differs from nilearn 0.13 in three places:
+
+- Gaps are filled by straight lines (a spline of first order). nilearn's cubic spline overshoots, and the filter spreads
+  that into kept volumes: beside 3 gaps of 20 of 300 volumes of white noise they have 5.0 times the SD that they have
+  without censoring (lines: 1.0), and correlations are off by 0.40 (root mean square; lines: 0.04).
+- A censored volume never reaches the filter; nilearn leaves one in when the volume at the mirrored place in time is
+  censored too.
+- A trend is linear in time also where volumes are missing and no filter asks for interpolation.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
 from connect.errors import UnusableScan, UserError
@@ -29,8 +34,8 @@ FLAT = float(np.finfo(np.float32).eps)
 PAIRS = 10
 """Fewest pairs of volumes from which a correlation with motion is computed."""
 
-_SPLINE = 4
-"""Number of points that a cubic spline needs."""
+_CIRCLE = 1 - 1e-6
+"""Largest modulus of a pole: the memory of a filter with a larger one is longer than a million volumes."""
 
 
 @dataclass(frozen=True)
@@ -88,44 +93,40 @@ def clean(series: np.ndarray, confounds: np.ndarray, kept: np.ndarray, tr: float
     sos = _filter(strategy, tr)
     _check_volumes(kept, confounds.shape[1] + strategy.detrend, sos)
     present = np.isfinite(series[kept]).all(axis=0)
-    columns = np.column_stack([series[:, present], confounds])
+    unit = np.zeros((len(kept), np.count_nonzero(kept)))
+    unit[kept] = np.eye(unit.shape[1])
+    columns = np.column_stack([series[:, present], confounds, unit])
     scale = np.abs(columns[kept]).max(axis=0, initial=0.0)
+    n_parcels, n_columns = np.count_nonzero(present), confounds.shape[1]
     columns = _tempered(columns, kept, sos, strategy.detrend)
-    parcels, nuisance = np.split(columns, [np.count_nonzero(present)], axis=1)
-    basis = _basis(_standardized(nuisance, scale[parcels.shape[1] :]))
+    parcels, nuisance, operator = np.split(columns, [n_parcels, n_parcels + n_columns], axis=1)
+    basis = _basis(_standardized(nuisance, scale[n_parcels : n_parcels + n_columns]))
     # The basis has no mean but for rounding, which a series far from 0 would multiply.
     parcels = parcels - basis @ (basis.T @ (parcels - parcels.mean(axis=0)))
-    standard = _standardized(parcels, scale[: parcels.shape[1]])
+    standard = _standardized(parcels, scale[:n_parcels])
     left = np.full((len(parcels), series.shape[1]), np.nan)
     left[:, present] = standard if strategy.standardize else np.where(np.isnan(standard), np.nan, parcels)
-    return Cleaned(left, degrees_left(len(parcels), basis.shape[1], tr, strategy), confounds.shape[1])
+    return Cleaned(left, degrees_left(operator - basis @ (basis.T @ operator)), n_columns)
 
 
-def degrees_left(n_kept: int, rank: int, tr: float, strategy: Strategy) -> float:
+def degrees_left(operator: np.ndarray) -> float:
     """Return the temporal degrees of freedom left after cleaning.
-
-    ``share * n_kept - rank - 1``, and one less for a trend that is removed without a high-pass filter; never below 0.
-    Of a white series, a filter keeps the share ``2 tr (f_high - f_low)`` of the spectrum, which reaches from 0 to the
-    Nyquist frequency ``1 / (2 tr)``, and with it that share of the independent observations (Davey et al. 2013,
-    NeuroImage 64:728, doi:10.1016/j.neuroimage.2012.08.022); a missing edge is 0 or the Nyquist frequency. Each
-    independent confound takes one, and the mean takes one, because censoring after the filter shifts it again and
-    every correlation subtracts it.
 
     Parameters
     ----------
-    n_kept
-        Number of kept volumes.
-    rank
-        Rank of the filtered confounds.
-    tr
-        Repetition time in s.
-    strategy
-        Detrending and the edges of the filter in Hz.
+    operator
+        What cleaning does to the kept volumes of any series: cleaned series = operator @ raw ``(n_kept, n_kept)``.
+
+    Returns
+    -------
+    float
+        ``tr(C)^2 / tr(C^2)`` of the covariance ``C`` that a white series has after cleaning and taking out its mean:
+        n - 1 if nothing was done (Satterthwaite's degrees of freedom, as in Worsley and Friston 1995, NeuroImage 2:173,
+        doi:10.1006/nimg.1995.1023).
     """
-    nyquist = 0.5 / tr
-    low, high = strategy.high_pass or 0.0, nyquist if strategy.low_pass is None else strategy.low_pass
-    trend = int(strategy.detrend and not strategy.high_pass)
-    return max(0.0, (high - low) / nyquist * n_kept - rank - 1 - trend)
+    centred = operator - operator.mean(axis=0)
+    covariance = centred @ centred.T
+    return float(np.trace(covariance) ** 2 / np.sum(covariance**2))
 
 
 def fd_dvars(series: np.ndarray, kept: np.ndarray, fd: np.ndarray) -> float:
@@ -170,14 +171,18 @@ def _filter(strategy: Strategy, tr: float) -> np.ndarray | None:
         if edge is not None and edge >= nyquist:
             must = f"below {nyquist:g} Hz, the Nyquist frequency of a repetition time of {tr:g} s"
             raise UserError(f"key {key}", must, f"{edge:g} Hz", f"write `{key}: null`, or lower it")
-    if strategy.low_pass == 0:
-        raise UserError("key low_pass", "above 0 Hz", "0 Hz", "write `low_pass: null` for no upper edge")
     edges = [edge for edge in (strategy.high_pass, strategy.low_pass) if edge]
     if not edges:
         return None
     if len(edges) == 2:
-        return butter(ORDER, edges, "bandpass", output="sos", fs=1 / tr)
-    return butter(ORDER, edges[0], "highpass" if strategy.high_pass else "lowpass", output="sos", fs=1 / tr)
+        sos = butter(ORDER, edges, "bandpass", output="sos", fs=1 / tr)
+    else:
+        sos = butter(ORDER, edges[0], "highpass" if strategy.high_pass else "lowpass", output="sos", fs=1 / tr)
+    if max(np.abs(np.roots(section[3:])).max() for section in sos) > _CIRCLE:
+        key, got = "high_pass" if strategy.high_pass else "low_pass", " to ".join(f"{edge:g} Hz" for edge in edges)
+        must = "a filter that can be computed: its edges above 0 Hz and apart by more than rounding"
+        raise UserError(f"key {key}", must, got, f"write `{key}: null`, or correct the edges")
+    return sos
 
 
 def _padding(sos: np.ndarray) -> int:
@@ -192,14 +197,11 @@ def _check_volumes(kept: np.ndarray, n_regressors: int, sos: np.ndarray | None) 
         raise UnusableScan("kept volumes", must, f"{volumes.size} of {kept.size}", todo)
     if sos is None:
         return
-    todo = "censor less or do not filter"
-    if volumes.size < _SPLINE:
-        must = f"at least {_SPLINE}, so that a cubic spline can fill the gaps before the filter"
-        raise UnusableScan("kept volumes", must, f"{volumes.size} of {kept.size}", todo)
     span = int(volumes[-1] - volumes[0]) + 1
     if span <= _padding(sos):
         must = f"more than {_padding(sos)}, by which the filter extends both ends"
-        raise UnusableScan("volumes from the first to the last that is kept", must, span, todo)
+        where, todo = "volumes from the first to the last that is kept", "censor less or do not filter"
+        raise UnusableScan(where, must, span, todo)
 
 
 def _tempered(columns: np.ndarray, kept: np.ndarray, sos: np.ndarray | None, detrend: bool) -> np.ndarray:
@@ -215,11 +217,11 @@ def _tempered(columns: np.ndarray, kept: np.ndarray, sos: np.ndarray | None, det
 
 
 def _interpolated(columns: np.ndarray, volumes: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return columns at all times; the censored ones are read off a cubic spline through the kept volumes."""
+    """Return columns at all times; the censored ones lie on straight lines between the kept volumes, at least 2."""
     filled: np.ndarray = columns[times]
     gaps = np.setdiff1d(times, volumes)
     if gaps.size:
-        filled[gaps - times[0]] = CubicSpline(volumes, columns[volumes])(gaps)
+        filled[gaps - times[0]] = make_interp_spline(volumes, columns[volumes], k=1)(gaps)
     return filled
 
 

@@ -90,8 +90,7 @@ def missing(columns: Sequence[str], strategy: Strategy, sidecar: Mapping[str, An
         told.append(f"compcor `{strategy.compcor}` ({_SERIES['compcor'][1]}, ...)")
     elif strategy.compcor and sidecar is not None:
         told += _missing_components(columns, strategy, sidecar)
-    limits = strategy.scrub and {FD: strategy.scrub.fd, DVARS: strategy.scrub.std_dvars}
-    absent = [name for name, limit in (limits or {}).items() if limit is not None and name not in columns]
+    absent = [name for name in limited(strategy) if name not in columns]
     return told + ([f"scrub ({', '.join(absent)})"] if absent else [])
 
 
@@ -100,6 +99,12 @@ def held(columns: Sequence[str]) -> list[str]:
     found = [group for group, bases in BASES.items() if set(bases) <= set(columns)]
     found += [group for group in _SERIES if _numbered(columns, group)]
     return found + [name for name in (FD, DVARS) if name in columns]
+
+
+def limited(strategy: Strategy) -> list[str]:
+    """Return the columns by which a strategy censors."""
+    limits = {FD: strategy.scrub.fd, DVARS: strategy.scrub.std_dvars} if strategy.scrub else {}
+    return [name for name, limit in limits.items() if limit is not None]
 
 
 def outdated(columns: Sequence[str]) -> list[str]:

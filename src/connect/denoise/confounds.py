@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from connect.denoise.columns import DVARS, FD, chosen, held, missing, non_steady, outdated
+from connect.denoise.columns import DVARS, FD, chosen, held, limited, missing, non_steady, outdated
 from connect.denoise.volumes import kept_volumes
 from connect.errors import UnusableScan, UserError
 from connect.settings.strategy import Strategy
 from connect.tables import read_columns, read_header, read_record
 
 _NAME = re.compile(r"_desc-confounds_(timeseries|regressors)\.tsv$")
+_AGAIN = "copy the table again, or run fMRIPrep again for this scan"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Confounds:
     fd: np.ndarray
 
 
-def read_confounds(path: Path, strategy: Strategy) -> Confounds:
+def read_confounds(path: Path, strategy: Strategy, n_volumes: int | None = None) -> Confounds:
     """Read the confounds and censored volumes of a scan.
 
     Parameters
@@ -55,6 +56,8 @@ def read_confounds(path: Path, strategy: Strategy) -> Confounds:
         its JSON sidecar.
     strategy
         Which confounds, and the censoring.
+    n_volumes
+        Number of volumes of the image; None if it is not known.
 
     Returns
     -------
@@ -66,25 +69,31 @@ def read_confounds(path: Path, strategy: Strategy) -> Confounds:
     UserError
         If the table, its sidecar or a column that the strategy needs is missing.
     UnusableScan
-        If a confound has no value in a kept volume, or a value is no number.
+        If the table is empty or has not a row per volume, a confound has no value in a kept volume, a value is no
+        number, or there is no value at all to censor by.
     """
     if not _NAME.search(path.name):
         must = "named `..._desc-confounds_timeseries.tsv` (or `_regressors.tsv`), as fMRIPrep does"
         raise UserError(path, must, path.name, "correct the name of the file, and index the folder again")
     columns = read_header(path)
+    if columns == [""]:
+        raise UnusableScan(path, "a confounds table", "an empty file", _AGAIN)
     names = _choose(path, columns, strategy)
     others = [name for name in (FD, DVARS, *non_steady(columns)) if name in columns]
     table = _read(path, [*names, *others], columns)
+    if n_volumes is not None and len(table) != n_volumes:
+        raise UnusableScan(path, f"as many rows as the image has volumes ({n_volumes})", f"{len(table)} rows", _AGAIN)
     matrix = _first_row_filled(table[:, : len(names)])
     known = dict(zip(others, table[:, len(names) :].T, strict=True))
     none = np.full(len(table), np.nan)
     fd, marks = known.get(FD, none), [none, *(known[name] for name in non_steady(columns))]
     unsteady: np.ndarray = np.any(np.array(marks) > 0, axis=0)
+    _check_limits(path, known, strategy)
     kept = kept_volumes(unsteady, fd, known.get(DVARS, none), strategy)
     gaps = ~np.isfinite(matrix[kept]).all(axis=0)
     if gaps.any():
         got = f"missing values in {', '.join(np.array(names)[gaps])}"
-        raise UnusableScan(path, "a number in each kept volume", got, "run fMRIPrep again for this scan")
+        raise UnusableScan(path, "a number in each kept volume", got, _AGAIN)
     return Confounds(matrix, tuple(names), kept, fd)
 
 
@@ -106,6 +115,13 @@ def _check(path: Path, columns: Sequence[str], absent: Sequence[str]) -> None:
             f"choose a strategy of groups that the table holds ({has}), or run a version of fMRIPrep that writes them"
         )
         raise UserError(path, "a table with all confounds of the strategy", f"no {'; no '.join(absent)}", todo)
+
+
+def _check_limits(path: Path, known: Mapping[str, np.ndarray], strategy: Strategy) -> None:
+    """Refuse a scan of which no volume has a value to censor by: nothing would be censored, and nobody would know."""
+    for name in limited(strategy):
+        if not np.isfinite(known[name]).any():
+            raise UnusableScan(path, f"values of {name}, by which the strategy censors", "n/a in every row", _AGAIN)
 
 
 def _sidecar(path: Path) -> Mapping[str, Any]:

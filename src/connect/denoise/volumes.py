@@ -41,8 +41,9 @@ def _flagged(fd: np.ndarray, dvars: np.ndarray, scrub: Scrub) -> np.ndarray:
     if scrub.std_dvars is not None:
         above = above | (dvars > scrub.std_dvars)
     flagged = np.zeros(len(fd), dtype=bool)
+    before, after = min(scrub.before, len(fd)), min(scrub.after, len(fd))
     for volume in np.flatnonzero(above):
-        flagged[max(0, volume - scrub.before) : volume + scrub.after + 1] = True
+        flagged[max(0, volume - before) : volume + after + 1] = True
     return flagged
 
 

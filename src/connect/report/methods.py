@@ -141,7 +141,7 @@ def _censoring(strategy: Strategy) -> str:
     more = [f"together with {near} each"] if near else []
     more += [f"and then segments of fewer than {scrub.min_segment} kept volumes"] if scrub.min_segment else []
     what = ", ".join([f"volumes with FD above {scrub.fd:g} mm{dvars}", *more]) + "," * bool(more)
-    filled = " (for the filter a cubic spline took their place; they left again before the regression)"
+    filled = " (for the filter straight lines filled the gaps, which left again before the regression)"
     return f"{what} were censored" + (filled if _edges(strategy) else "")
 
 

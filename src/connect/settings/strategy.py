@@ -16,7 +16,12 @@ class Scrub:
     """Which volumes are censored."""
 
     fd: float = setting("volumes with more framewise displacement are censored", unit="mm", minimum=0)
-    std_dvars: float | None = setting("volumes with more standardised DVARS are censored", default=None, minimum=0)
+    std_dvars: float | None = setting(
+        "volumes with more standardised DVARS are censored; fMRIPrep's column std_dvars, not the quality table's "
+        "max_std_dvars",
+        default=None,
+        minimum=0,
+    )
     before: int = setting("volumes censored before each flagged one", default=0, unit="volumes", minimum=0)
     after: int = setting("volumes censored after each flagged one", default=0, unit="volumes", minimum=0)
     min_segment: int = setting("shorter runs of kept volumes are censored too", default=5, unit="volumes", minimum=0)
@@ -63,6 +68,8 @@ class Strategy:
         if self.cosines and self.high_pass:
             must = "one high-pass: the cosines or the filter"
             raise UserError("key high_pass", must, f"cosines and {self.high_pass} Hz", "write `high_pass: null`")
+        if self.low_pass == 0:
+            raise UserError("key low_pass", "above 0 Hz", "0 Hz", "write `low_pass: null` for no upper edge")
         if self.high_pass and self.low_pass and self.high_pass >= self.low_pass:
             got = f"{self.high_pass} Hz and {self.low_pass} Hz"
             raise UserError("key high_pass", "less than low_pass", got, "exchange or correct the two edges")

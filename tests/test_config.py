@@ -55,14 +55,14 @@ def test_unknown_key_inside_a_key(file: Path) -> None:
 
 def test_missing_key(file: Path) -> None:
     error = refused(Strategy, file, "motion: full\n")
-    assert "`title`" in error.must
+    assert error.must.startswith("a file with the key `title`: ")
     assert error.todo == "add `title:`"
 
 
 def test_missing_key_inside_a_key_has_the_line_of_that_key(file: Path) -> None:
     error = refused(Strategy, file, "title: S\nscrub:\n  min_segment: 3\n")
     assert error.where == f"{file}, line 2, key scrub"
-    assert "`fd`" in error.must
+    assert error.must.startswith("a mapping with the key `fd`: ")
 
 
 def test_key_twice(file: Path) -> None:
@@ -152,7 +152,13 @@ def test_one_of_two_types(file: Path, written: str, expected: object) -> None:
     [
         (Strategy, "title: S\nscrub: {fd: -0.1}\n", "a number of at least 0 mm"),
         (Strategy, "title: S\nn_compcor: 0\n", "a number of at least 1"),
-        (Strategy, "title: S\nlow_pass: .nan\n", "a number of at least 0 Hz"),
+        (Strategy, "title: S\nlow_pass: .nan\n", "a finite number"),
+        (Strategy, "title: S\nlow_pass: .inf\n", "a finite number"),
+        (Strategy, "title: S\nhigh_pass: -.inf\n", "a finite number"),
+        (Strategy, "title: S\nscrub: {fd: .inf}\n", "a finite number"),
+        (Atlas, "title: A\nkind: spheres\nparcels: a.tsv\nspaces: [T]\nsmoothing: .inf\n", "a finite number"),
+        (Cohort, COHORT + "limits: {mean_fd: .inf}\n", "a finite number"),
+        (Cohort, COHORT.replace("{phase: pre}", "{phase: pre, weeks: .inf}"), "a finite number"),
         (Cohort, COHORT + "limits: {coverage: 1.5}\n", "a number of at least 0 and of at most 1"),
         (Model, "question: q\nformula: ~ 1\ncontrast: mean\npermutations: 10\n", "a number of at least 99"),
     ],
@@ -168,6 +174,7 @@ def test_out_of_range(file: Path, kind: type[Any], text: str, must: str) -> None
         (Strategy, "title: S\ncosines: true\n", "key high_pass"),
         (Strategy, "title: S\nhigh_pass: 0.2\n", "key high_pass"),
         (Atlas, "title: A\nkind: labels\nparcels: a.tsv\nspaces: [T]\n", "key image"),
+        (Atlas, "title: A\nkind: spheres\nparcels: a.tsv\nspaces: []\n", "key spaces"),
         (Atlas, "title: A\nkind: spheres\nparcels: a.tsv\nspaces: [T]\nimage: a.nii\n", "key image"),
         (Cohort, COHORT + "  one: {phase: pre}\n", "key sessions"),
         (Model, "question: q\nformula: y ~ 1\ncontrast: mean\n", "key formula"),

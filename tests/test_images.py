@@ -55,6 +55,52 @@ def mask(values: np.ndarray, grid: np.ndarray = BOLD) -> Callable[[Files], objec
     return lambda files: save(files.mask, values, grid, "float32")
 
 
+def affine_row(path: Path, row: int, values: Sequence[float]) -> None:
+    """Change a row of the affine in the header of a gzip file (`srow_x` and so on, of 16 bytes each from byte 280)."""
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[280 + 16 * row : 296 + 16 * row] = np.array(values, dtype="<f4").tobytes()
+    path.write_bytes(gzip.compress(content, 1))
+
+
+AFFINES = {
+    "a row of zeros": (1, (0, 0, 0, 0)),
+    "a row of zeros but its origin": (2, (0, 0, 0, -6)),
+    "a row twice": (1, (2, 0, 0, -8)),
+    "NaN": (0, (np.nan, 0, 0, -8)),
+    "an infinite origin": (0, (2, 0, 0, np.inf)),
+}
+
+
+def longer(n_bytes: int) -> Callable[[Files], object]:
+    """Return what puts bytes behind the last volume, of which each has 480."""
+
+    def change(files: Files) -> None:
+        files.bold.write_bytes(gzip.compress(gzip.decompress(files.bold.read_bytes()) + bytes(n_bytes), 1))
+
+    return change
+
+
+def fd(volume: int, value: object) -> Callable[[Files], object]:
+    return lambda files: files.write_confounds(["n/a"] + [0.1 if n != volume else value for n in range(1, N_VOLUMES)])
+
+
+def confounds(text: str) -> Callable[[Files], object]:
+    return lambda files: files.confounds.write_text(text, encoding="utf-8")
+
+
+def stray_quote(files: Files) -> None:
+    lines = files.confounds.read_text(encoding="utf-8").splitlines()
+    lines[3] = '1.0\t"0.1'
+    files.confounds.write_text("\n".join(lines), encoding="utf-8")
+
+
+def quoted_number(files: Files) -> None:
+    """The rest of the table gets into one cell, and as many rows as there are volumes stand before it."""
+    line = "1.0\t0.1\n"
+    text = f'csf\tframewise_displacement\n{line * (N_VOLUMES - 1)}1.0\t"{line * 500}'
+    files.confounds.write_text(text, encoding="utf-8")
+
+
 def rgb(files: Files) -> None:
     dtype = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
     nib.save(nib.Nifti1Image(np.zeros((*SHAPE, N_VOLUMES), dtype), BOLD), files.bold)
@@ -85,6 +131,26 @@ UNUSABLE = {
     "short confounds": (lambda files: files.write_confounds([0.1] * 39), "confounds", "39 rows"),
     "long confounds": (lambda files: files.write_confounds([0.1] * 41), "confounds", "41 rows"),
     "confounds that are no numbers": (lambda files: files.write_confounds(["low"] * 40), "confounds", "'low'"),
+    "confounds of 0 bytes": (confounds(""), "confounds", "the file is empty"),
+    "confounds without rows": (confounds("csf\tframewise_displacement\n"), "confounds", "0 rows"),
+    "confounds without rows and displacement": (confounds("csf\n"), "confounds", "0 rows"),
+    "confounds that are no text": (lambda files: files.confounds.write_bytes(b"\xff\xfe\x00"), "confounds", "decode"),
+    "a cell that never ends": (confounds(f"framewise_displacement\n{'1' * 140_000}\n"), "confounds", "131072"),
+    "a stray quote": (stray_quote, "confounds", "3 rows"),
+    "a stray quote in the last row": (quoted_number, "confounds", "0.1\\n1.0"),
+    "infinite displacement": (fd(7, "inf"), "line 9, column framewise_displacement", "inf"),
+    "displacement below any": (fd(7, "-inf"), "line 9, column framewise_displacement", "-inf"),
+    "negative displacement": (fd(39, -0.2), "line 41, column framewise_displacement", "-0.2"),
+    "a volume too many": (longer(480), "preproc_bold", "1 more, of which the header does not know"),
+    "volumes too many": (longer(1000), "preproc_bold", "after the last volume, by byte "),
+} | {
+    f"{case} in the affine of the {image}": (
+        lambda files, image=image, row=row: affine_row(getattr(files, image), *row),
+        {"bold": "preproc_bold", "mask": "brain_mask"}[image],
+        "rows [[",
+    )
+    for image in ("bold", "mask")
+    for case, row in AFFINES.items()
 }
 
 
@@ -113,6 +179,50 @@ def test_an_unusable_scan_is_recorded(files: Files, case: str) -> None:
     assert list(record["unusable"]) == ["where", "must", "got", "todo"]
     assert where in record["unusable"]["where"]
     assert text in " ".join(record["unusable"].values())
+
+
+@pytest.mark.parametrize("case", AFFINES)
+@pytest.mark.parametrize("kind", ["labels", "maps"])
+def test_an_atlas_whose_voxels_have_no_place_is_a_mistake(files: Files, case: str, kind: str) -> None:
+    """In the workflow too, where bad scans are recorded: it would be the same for every scan."""
+    path = files.folder / "labels.nii.gz"
+    if kind == "maps":
+        save(path, np.ones((*SHAPE, 1)), BOLD)
+        files.write_atlas("maps", [row(1, "m1")], path.name)
+    affine_row(path, *AFFINES[case])
+    with pytest.raises(UserError, match="an affine of finite numbers") as told:
+        files.run()
+    assert not isinstance(told.value, UnusableScan)
+    assert told.value.where == str(path)
+    assert "leave the scan out" not in told.value.todo
+    assert files.left_behind() == []
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_an_affine_is_judged_by_its_own_voxels(files: Files, size: float) -> None:
+    """A voxel of 1e-9 mm3 is small, but has its place."""
+    for path, values in ((files.bold, nib.load(files.bold).get_fdata()), (files.mask, np.ones(SHAPE))):
+        save(path, values, affine(size))
+    save(files.folder / "labels.nii.gz", np.ones(SHAPE), affine(size), "uint8")
+    files.run()
+    assert files.quality()["voxel_size"] == [size] * 3
+
+
+@pytest.mark.parametrize("n_bytes", [1, 479])
+def test_less_than_a_volume_more_is_padding(files: Files, n_bytes: int) -> None:
+    files.run()
+    expected = files.result()[1]
+    longer(n_bytes)(files)
+    files.run()
+    np.testing.assert_array_equal(files.result()[1], expected)
+
+
+def test_what_is_told_of_a_broken_file_is_short(files: Files) -> None:
+    quoted_number(files)
+    with pytest.raises(UnusableScan) as told:
+        files.run()
+    assert len(told.value.got) < 210
+    assert told.value.got.endswith(" ...")
 
 
 def test_an_unusable_scan_is_exit_code_2_by_default(files: Files, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import types
 import typing
@@ -121,9 +122,8 @@ def parse(kind: type[T], values: object, place: Place) -> T:
             found[name] = _value(hints[name], values[name], place / name)
             _check_range(field, found[name], place / name)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise UserError(
-                place, f"a file with the key `{name}`: {field.metadata['doc']}", "no such key", f"add `{name}:`"
-            )
+            must = f"{'a mapping' if place.keys else 'a file'} with the key `{name}`: {field.metadata['doc']}"
+            raise UserError(place, must, "no such key", f"add `{name}:`")
     try:
         return kind(**found)
     except UserError as error:
@@ -184,6 +184,8 @@ def _scalar(hint: type, value: object, place: Place) -> Any:
         return Path(os.path.normpath(place.folder / value))
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise UserError(place, names[hint], repr(value), f"write {names[hint]}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(place, "a finite number", value, "write a finite number")
     return value
 
 
@@ -191,7 +193,7 @@ def _check_range(field: dataclasses.Field[Any], value: object, place: Place) -> 
     low, high = field.metadata["minimum"], field.metadata["maximum"]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    if value != value or (low is not None and value < low) or (high is not None and value > high):
+    if (low is not None and value < low) or (high is not None and value > high):
         bounds = [f"of {word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
         must = " ".join(["a number", " and ".join(bounds), field.metadata["unit"]])
         raise UserError(place, " ".join(must.split()), value, "choose a value in the range")

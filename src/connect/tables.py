@@ -29,14 +29,25 @@ def written(path: Path) -> Iterator[Path]:
 
     A killed or failed job thus never leaves a partial file under its final name. The temporary path keeps the
     extension; a folder may be written the same way.
+
+    Raises
+    ------
+    UserError
+        If a file stands where a folder must be, or the other way round.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(path.parent, "a folder", "a file, or a path through one", "choose another path") from error
     aside = path.with_name(f".{secrets.token_hex(6)}.{path.name}")
     try:
         yield aside
         if aside.is_dir() and path.is_dir():
             shutil.rmtree(path)
+        elif path.exists() and path.is_dir() != aside.is_dir():
+            must, got = ("a folder", "a file") if aside.is_dir() else ("a file", "a folder")
+            raise UserError(path, must, got, "choose another path")
         aside.replace(path)
     finally:
         if aside.is_dir():

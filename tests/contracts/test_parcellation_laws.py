@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from connect.parcellate import reduction
 from connect.parcellate.grids import labels, maps, spheres
@@ -28,9 +29,21 @@ KINDS = ("labels", "spheres", "maps", "smoothed")
 quick = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 every_kind = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 10_000)
-sizes = st.tuples(*[st.sampled_from([1.0, 1.5, 2.0, 2.4, 3.3, -2.0, -3.0])] * 3)
-origins = st.tuples(*[st.floats(-20, 20).map(lambda value: round(value, 2))] * 3)
+sizes = st.tuples(*[st.floats(0.8, 5)] * 3)
+signs = st.tuples(*[st.sampled_from([1, -1])] * 3)
+origins = st.tuples(*[st.floats(-100, 100)] * 3)
+angles = st.tuples(*[st.floats(-np.pi, np.pi)] * 3)
+slopes = st.builds(lambda power, sign: sign * 10**power, st.floats(-4, 4), st.sampled_from([1, -1]))
+inters = st.floats(-1e5, 1e5)
 dtypes = st.sampled_from(["uint8", "int16", ">i2", "int32", "float32", ">f4", "float64"])
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    """Draw a grid of voxels of any size that lies anywhere, turned by any angles and flipped or not."""
+    where = affine(np.multiply(draw(sizes), draw(signs)), draw(origins))
+    where[:3, :3] = Rotation.from_euler("xyz", draw(angles)).as_matrix() @ where[:3, :3]
+    return Grid(SHAPE, where)
 
 
 def run(seed: int, dtype: str = "int16") -> np.ndarray:
@@ -81,9 +94,11 @@ def reduced(
 
 @every_kind
 @quick
-@given(seeds, st.permutations(range(5)), dtypes)
-def test_the_order_of_the_parcels_is_that_of_the_columns(kind: str, seed: int, order: list[int], dtype: str) -> None:
-    grid, mask, stored = Grid(SHAPE, affine(2.0)), mask_of(seed), run(seed, dtype)
+@given(seeds, grids(), st.permutations(range(5)), dtypes)
+def test_the_order_of_the_parcels_is_that_of_the_columns(
+    kind: str, seed: int, grid: Grid, order: list[int], dtype: str
+) -> None:
+    mask, stored = mask_of(seed), run(seed, dtype)
     before, _ = reduced(stored, mask, parcels(kind, seed, grid, mask))
     after, _ = reduced(stored, mask, parcels(kind, seed, grid, mask, order))
     if kind == "maps":
@@ -96,24 +111,18 @@ def test_the_order_of_the_parcels_is_that_of_the_columns(kind: str, seed: int, o
 
 
 @quick
-@given(seeds, sizes, origins, st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3), st.booleans())
+@given(seeds, grids(), st.permutations(range(3)), signs, st.booleans())
 def test_the_orientation_of_the_grid_does_not_matter(
-    seed: int,
-    size: tuple[float, ...],
-    origin: tuple[float, ...],
-    axes: list[int],
-    flips: tuple[int, ...],
-    atlas_too: bool,
+    seed: int, old: Grid, axes: list[int], flips: tuple[int, ...], atlas_too: bool
 ) -> None:
     """The run is stored with its axes exchanged and flipped, and with the affine that says so; the atlas is, or not."""
-    where = affine(size, origin)
     turn = np.column_stack([axes, flips])
-    turned = where @ nib.orientations.inv_ornt_aff(turn, SHAPE)
+    turned = old.affine @ nib.orientations.inv_ornt_aff(turn, SHAPE)
     stored, mask, image = run(seed), mask_of(seed), image_of(seed)
     after_run, after_mask, after_image = (
         nib.orientations.apply_orientation(values, turn) for values in (stored, mask, image)
     )
-    old, new = Grid(SHAPE, where), Grid(after_mask.shape, turned)
+    new = Grid(after_mask.shape, turned)
     before, _ = reduced(stored, mask, labels(image, old, LABELS, old).inside(mask))
     source, picture = (new, after_image) if atlas_too else (old, image)
     after, _ = reduced(after_run, after_mask, labels(picture, source, LABELS, new).inside(after_mask))
@@ -124,10 +133,12 @@ def test_the_orientation_of_the_grid_does_not_matter(
 
 @every_kind
 @quick
-@given(seeds, dtypes, st.sampled_from([0.01, 0.37, 2.0, -1.5]), st.sampled_from([0.0, 3.25, -1000.0, 812.5]))
-def test_slope_and_intercept_rescale_the_series(kind: str, seed: int, dtype: str, slope: float, inter: float) -> None:
+@given(seeds, grids(), dtypes, slopes, inters)
+def test_slope_and_intercept_rescale_the_series(
+    kind: str, seed: int, grid: Grid, dtype: str, slope: float, inter: float
+) -> None:
     """A map's fit to an intercept is the fit to an image of ones, so that all kinds follow from their definition."""
-    grid, mask, stored = Grid(SHAPE, affine(2.0)), mask_of(seed), run(seed, dtype)
+    mask, stored = mask_of(seed), run(seed, dtype)
     weights = parcels(kind, seed, grid, mask)
     plain, voxels = reduced(stored, mask, weights)
     ones, _ = reduced(np.ones((*SHAPE, 1)), mask, weights)
@@ -143,9 +154,9 @@ def test_slope_and_intercept_rescale_the_series(kind: str, seed: int, dtype: str
 
 @every_kind
 @quick
-@given(seeds, dtypes, st.integers(1, 25))
-def test_the_size_of_a_block_does_not_show(kind: str, seed: int, dtype: str, size: int) -> None:
-    grid, mask, stored = Grid(SHAPE, affine(2.0)), mask_of(seed), run(seed, dtype)
+@given(seeds, grids(), dtypes, st.integers(1, 25))
+def test_the_size_of_a_block_does_not_show(kind: str, seed: int, grid: Grid, dtype: str, size: int) -> None:
+    mask, stored = mask_of(seed), run(seed, dtype)
     weights = parcels(kind, seed, grid, mask)
     before, voxels = reduced(stored, mask, weights)
     with mock.patch.object(reduction, "BLOCK", size):
@@ -162,9 +173,9 @@ def test_the_size_of_a_block_does_not_show(kind: str, seed: int, dtype: str, siz
 
 @every_kind
 @quick
-@given(seeds, st.booleans())
-def test_the_order_in_which_voxels_are_read_does_not_show(kind: str, seed: int, missing: bool) -> None:
-    grid, mask, stored = Grid(SHAPE, affine(2.0)), mask_of(seed), run(seed, "float64")
+@given(seeds, grids(), st.booleans())
+def test_the_order_in_which_voxels_are_read_does_not_show(kind: str, seed: int, grid: Grid, missing: bool) -> None:
+    mask, stored = mask_of(seed), run(seed, "float64")
     if missing:
         stored[2, 2, 2, 11] = np.nan
         stored[1, 1] = 0
@@ -183,15 +194,18 @@ def test_the_order_in_which_voxels_are_read_does_not_show(kind: str, seed: int, 
 
 @every_kind
 @quick
-@given(seeds, st.lists(st.sampled_from([0, 1, N_VOLUMES - 1]), min_size=1, max_size=4))
-def test_a_voxel_that_is_missing_at_times_is_as_if_outside_the_mask(kind: str, seed: int, volumes: list[int]) -> None:
-    grid, mask, stored = Grid(SHAPE, affine(2.0)), mask_of(seed), run(seed, "float64")
+@given(seeds, grids(), st.lists(st.integers(0, N_VOLUMES - 1), min_size=1, max_size=4))
+def test_a_voxel_that_is_missing_at_times_is_as_if_outside_the_mask(
+    kind: str, seed: int, grid: Grid, volumes: list[int]
+) -> None:
+    mask, stored = mask_of(seed), run(seed, "float64")
     smaller = mask.copy()
     for n, volume in enumerate(volumes):
         stored[2, 2, 1 + n, volume] = np.nan
         smaller[2, 2, 1 + n] = False
     if kind == "spheres":  # which voxel stands in for an empty sphere depends on the mask
-        members = spheres([(-4, -8, 0, 5), (0, -8, 2, 4)], grid, mask)
+        centres = nib.affines.apply_affine(grid.affine, [(2, 2, 3), (4, 2, 4)])
+        members = spheres([(*centres[0], 5), (*centres[1], 4)], grid, mask)
         before, after = members.inside(smaller), members.inside(mask)
     else:
         before, after = parcels(kind, seed, grid, smaller), parcels(kind, seed, grid, mask)

@@ -324,6 +324,8 @@ MISTAKES = {
         "labels.nii.gz",
         "fetch or copy the file again",
     ),
+    "no spaces": (rewrite("atlas.yaml", "spaces: .*", "spaces: []"), "key spaces", "at least one BIDS name of a space"),
+    "an endless cell": (rewrite("atlas.tsv", "right", "r" * 140_000), "atlas.tsv", "131072"),
     "a map without a row": (maps(1), "maps.nii.gz", "1 without a row: 2"),
     "a row without a map": (maps(1, 2, 3), "atlas.tsv", "index 3, but 2 maps"),
 }
@@ -345,6 +347,46 @@ def test_a_mistake_is_told_in_four_parts(
     assert where in parts[0]
     assert text in told
     assert files.left_behind() == []
+
+
+@pytest.mark.parametrize("below", ["", "cache", "a/cache"])
+def test_a_cache_that_is_a_file(files: Files, capsys: pytest.CaptureFixture[str], below: str) -> None:
+    files.write_atlas("labels", [row(1, "a"), row(2, "b"), row(7, "c")], "labels.nii.gz", smoothing=4)
+    (files.folder / "taken").write_text("text", encoding="utf-8")
+    cache = files.folder / "taken" / below
+    assert main(files.command("--cache", str(cache), "--on-unusable", "record")) == 2
+    told = capsys.readouterr().err
+    assert f"where:   {cache}\nmust be: a folder\n" in told
+    assert files.left_behind() == []
+
+
+@pytest.mark.parametrize("part", ["out", f"out/{SCAN}"])
+def test_an_output_that_is_a_file(files: Files, capsys: pytest.CaptureFixture[str], part: str) -> None:
+    taken = files.folder / part
+    taken.parent.mkdir(exist_ok=True)
+    taken.write_text("text", encoding="utf-8")
+    assert main(files.command("--on-unusable", "record")) == 2
+    assert f"where:   {taken}\nmust be: a folder\n" in capsys.readouterr().err
+    assert taken.read_text(encoding="utf-8") == "text"
+    assert [path for path in files.left_behind() if path != taken] == []
+
+
+def test_a_mark_of_unsteadiness_that_is_missing_counts_as_steady(files: Files) -> None:
+    files.run()
+    expected = files.quality()
+    files.write_confounds(["n/a", 0.3, *([0.1] * (N_VOLUMES - 2))], n_unsteady=2)
+    text = files.confounds.read_text(encoding="utf-8")
+    files.confounds.write_text(re.sub("\t[01]\t[01]\n", "\tn/a\t\n", text), encoding="utf-8")
+    files.run()
+    assert files.quality() == expected
+
+
+def test_every_value_of_a_mask_but_0_is_brain(files: Files) -> None:
+    mask = np.random.default_rng(2).uniform(0.01, 1, SHAPE)
+    mask[0], mask[1] = 0, np.nan
+    save(files.mask, mask, BOLD)
+    files.run()
+    assert [line["coverage"] for line in files.result()[2]] == ["0.0", "1.0", "1.0"]
 
 
 def test_a_scan_without_a_space(files: Files, capsys: pytest.CaptureFixture[str]) -> None:

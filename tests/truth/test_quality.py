@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -160,6 +161,80 @@ def test_the_carpet_is_some_voxels_with_mean_0_and_sd_1() -> None:
     chosen = np.linspace(0, stored.shape[1] - 1, CARPET).astype(int)[1:]
     values = stored[:, chosen]
     np.testing.assert_allclose(found, (values - values.mean(axis=0)) / values.std(axis=0), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("slope", [1.0, -0.37])
+def test_the_carpet_has_mean_0_and_sd_1_in_the_steady_volumes(slope: float) -> None:
+    """The bright volumes at the start stay in it and do not move the others; a voxel without change has no SD."""
+    stored = noise(1000, 50)
+    stored[:5] += 4000
+    stored[:, 0] = 0.1
+    steady = np.arange(N_VOLUMES) >= 5
+    steady[70] = False
+    found = described(stored, Scale(slope, 20.0), steady)[1].carpet
+    values = slope * stored[:, np.linspace(0, stored.shape[1] - 1, CARPET).astype(int)]
+    assert np.isnan(found[:, 0]).all()
+    np.testing.assert_allclose(found[steady].mean(axis=0)[1:], 0, atol=1e-12)
+    np.testing.assert_allclose(found[steady].std(axis=0)[1:], 1, rtol=1e-12)
+    expected = (values - values[steady].mean(axis=0)) / values[steady].std(axis=0)
+    np.testing.assert_allclose(found[:, 1:], expected[:, 1:], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_steady", [0, 1])
+def test_without_two_steady_volumes_there_is_no_carpet(n_steady: int) -> None:
+    found = described(noise(1000, 50), steady=np.arange(N_VOLUMES) < n_steady)[1].carpet
+    assert found.shape == (N_VOLUMES, CARPET)
+    assert np.isnan(found).all()
+
+
+BALLS = [(-4.0, -8.0, 0.0, 4.0), (2.0, -4.0, 6.0, 3.0)]
+TWICE = [BALLS[0], (-2.0, -8.0, 0.0, 4.0)]
+FIRST = {"labels": True, "balls": True, "overlap": False, "smooth": False, "maps": False}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_the_order_of_the_carpet(tmp_path: Path, first: str) -> None:
+    """Parcel by parcel in the order of the table, then the rest, if the first atlas allows it; else as stored."""
+    files, rng = Files(tmp_path), np.random.default_rng(7)
+    stored, mask = noise(1000, 50).T.reshape((*SHAPE, N_VOLUMES)), rng.random(SHAPE) < 0.9
+    parcels = rng.integers(0, 4, SHAPE)
+    save(files.bold, stored, GRID.affine, "float64")
+    save(files.mask, mask, GRID.affine, "uint8")
+    save(tmp_path / "labels.nii.gz", parcels, GRID.affine, "uint8")
+    save(tmp_path / "maps.nii.gz", rng.random((*SHAPE, 3)), GRID.affine, "float64")
+    rows = [row(n, f"p{n}") for n in (2, 3, 1)]
+    files.write_atlas("labels", rows, "labels.nii.gz", name="labels")
+    files.write_atlas("labels", rows, "labels.nii.gz", name="smooth", smoothing=4)
+    files.write_atlas("maps", rows, "maps.nii.gz", name="maps")
+    for name, balls in (("balls", BALLS), ("overlap", TWICE)):
+        files.write_atlas("spheres", [row(n, f"s{n}", *ball) for n, ball in enumerate(balls, 1)], name=name)
+    files.write_confounds([0.1] * N_VOLUMES)
+    files.run(first, *(name for name in FIRST if name != first))
+    where = [np.flatnonzero((mask & (parcels == n)).ravel(order="F")) for n in (2, 3, 1)] if first == "labels" else []
+    if first == "balls":  # the voxels of a sphere with the last axis fastest
+        places = np.argwhere(mask)
+        centres = nib.affines.apply_affine(GRID.affine, places)
+        near = [((centres - ball[:3]) ** 2).sum(axis=1) <= ball[3] ** 2 for ball in BALLS]
+        where = [np.ravel_multi_index(tuple(places[ball].T), SHAPE, order="F") for ball in near]
+        assert not (near[0] & near[1]).any()
+    stored_order = np.flatnonzero(mask.ravel(order="F"))
+    listed = np.concatenate([np.empty(0, dtype=int), *where])
+    order = np.concatenate([listed, np.setdiff1d(stored_order, listed)])
+    chosen = order[np.linspace(0, order.size - 1, CARPET).astype(int)]
+    assert (not np.array_equal(order, stored_order)) == FIRST[first]
+    values = stored.reshape(-1, N_VOLUMES, order="F")[chosen].T
+    expected = (values - values.mean(axis=0)) / values.std(axis=0)
+    found = read_matrix(files.series / f"{SCAN}_desc-carpet_bold.tsv")
+    np.testing.assert_allclose(found, expected, atol=0.00501)
+
+
+def test_a_zero_comes_back_as_up_to_half_a_step() -> None:
+    """With slope 0.37 and intercept 812.5 the integer nearest to zero, -2196, reads as -0.02."""
+    stored = np.array([-2198, -2197, -2196, -2195, -2194, 0])
+    np.testing.assert_array_equal(Scale(0.37, 812.5, True).is_zero(stored), [False, False, True, False, False, False])
+    np.testing.assert_array_equal(Scale(-0.37, -812.5, True).is_zero(stored), Scale(0.37, 812.5, True).is_zero(stored))
+    np.testing.assert_array_equal(Scale(2.0, 0.0, True).is_zero(np.array([-1, 0, 1])), [False, True, False])
+    np.testing.assert_array_equal(Scale(2.0, 3.0).is_zero(np.array([-1.6, -1.5, -1.4])), [False, True, False])
 
 
 def test_the_tables_of_a_scan(tmp_path: Path) -> None:

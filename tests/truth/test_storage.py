@@ -116,6 +116,7 @@ def test_a_zero_that_is_stored_as_another_number_is_a_zero(files: Files) -> None
     stored[2:4] = -2196
     stored[4, 0, 0] = -2196
     stored[4, 0, 0, 5] = -2195
+    stored[5, 0, 0], stored[5, 0, 1] = -2195, -2197  # always 0.35 and -0.39: small, but no zero
     save(files.bold, stored, BOLD, "int16", 0.37, 812.5)
     save(files.mask, np.ones(SHAPE), BOLD, "uint8")
     whole = np.ones(SHAPE)

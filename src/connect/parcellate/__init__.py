@@ -176,16 +176,24 @@ def _read_mask(path: Path, grid: Grid) -> np.ndarray:
 
 def _read_motion(path: Path, n_volumes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return framewise displacement (mm) and which volumes are in the steady state, ``(n_volumes,)`` each."""
-    with path.open(encoding="utf-8", newline="") as file, blamed(path, f"numbers in `{_MOTION}`", UnusableScan):
+    with path.open(encoding="utf-8", newline="") as file, blamed(path, "a tab-separated table", UnusableScan):
         reader = csv.DictReader(file, delimiter="\t")
         columns = reader.fieldnames or ()
-        check_columns(path, columns, (_MOTION,))
         flags = [column for column in columns if column.startswith(_STEADY)]
-        rows = [(_number(row[_MOTION]), all(_number(row[flag]) == 0 for flag in flags)) for row in reader]
+        rows = [(reader.line_num, row.get(_MOTION), [row[flag] for flag in flags]) for row in reader]
+    if rows:
+        check_columns(path, columns, (_MOTION,))
     if len(rows) != n_volumes:
         todo = "check that the table belongs to the scan, or leave the scan out"
-        raise UnusableScan(path, f"{n_volumes} rows, one per volume", f"{len(rows)} rows", todo)
-    fd, steady = zip(*rows, strict=True)
+        got = f"{len(rows)} rows" if columns else "no columns, the file is empty"
+        raise UnusableScan(path, f"{n_volumes} rows, one per volume", got, todo)
+    with blamed(path, f"numbers in `{_MOTION}` and `{_STEADY}*`", UnusableScan):
+        fd = [_number(cell) for _, cell, _ in rows]
+        steady = [not any(_number(mark) > 0 for mark in marks) for _, _, marks in rows]
+    for (line, *_), value in zip(rows, fd, strict=True):
+        if value < 0 or np.isinf(value):
+            must, todo = "a displacement of 0 mm or more, or n/a", "run fMRIPrep again, or leave the scan out"
+            raise UnusableScan(f"{path}, line {line}, column {_MOTION}", must, f"{value:g}", todo)
     return np.array(fd), np.array(steady)
 
 

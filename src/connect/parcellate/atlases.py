@@ -12,7 +12,7 @@ import numpy as np
 
 from connect.config import read
 from connect.errors import UserError
-from connect.parcellate.images import Grid, check_file, open_run, read_image
+from connect.parcellate.images import Grid, blamed, check_file, open_run, read_image
 from connect.scans import check_columns
 from connect.settings.atlas import Atlas
 
@@ -75,7 +75,7 @@ def read_parcels(path: Path, *, spheres: bool) -> tuple[Parcel, ...]:
         If a column is missing, a value is no number, or an index or a name stands twice.
     """
     geometry = ("x", "y", "z", "radius") if spheres else ("x", "y", "z")
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file, blamed(path, "a tab-separated table", UserError):
         reader = csv.DictReader(file, delimiter="\t")
         rows = list(reader)
         check_columns(path, reader.fieldnames or (), ("index", "name", "network", "region", *geometry))

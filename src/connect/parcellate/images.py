@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,10 +17,18 @@ from isal import igzip, igzip_lib
 from connect.errors import UnusableScan, UserError
 
 _PIECE = 1 << 17
+
+_LONGEST = 200
+"""Characters of what a library says of a broken file; a stray quote can put half of the file into it."""
+
+_FLAT = 1e-4
+"""Volume of a voxel over the product of its edges, 1 for a box, below which the axes do not span the space."""
+
 _BROKEN: tuple[Any, ...] = (
     OSError,
     EOFError,
     ValueError,
+    csv.Error,
     zlib.error,
     igzip_lib.IsalError,
     nib.filebasedimages.ImageFileError,
@@ -83,7 +92,8 @@ class Run:
         Raises
         ------
         UserError
-            If the file is truncated or corrupt (``blame``); the message says at which volume and byte of the file.
+            If the file is truncated or corrupt, or holds more volumes than its header says (``blame``); the message
+            says at which volume and byte of the file.
         """
         content = bytearray(int(np.prod(self.grid.shape)) * self.stored.itemsize)
         volume = np.frombuffer(content, dtype=self.stored)
@@ -96,8 +106,11 @@ class Run:
                 yield volume
             with self._intact(packed, "after the last volume"):
                 # The check sum of a gzip file stands at its end and is only tested when that is reached.
-                while file.read(1 << 20):
-                    pass
+                left = 0
+                while piece := file.read(1 << 20):
+                    left += len(piece)
+                if left >= len(content):
+                    raise ValueError(f"{left // len(content)} more, of which the header does not know")
 
     @contextmanager
     def _intact(self, packed: BinaryIO, place: str) -> Iterator[None]:
@@ -122,7 +135,8 @@ def open_run(path: Path, blame: type[UserError]) -> Run:
     Raises
     ------
     UserError
-        If the file is missing, or is no NIfTI image of numbers with three axes in space and a fourth.
+        If the file is missing, or is no NIfTI image of numbers with three axes in space and a fourth, or its header
+        does not say where its voxels are.
     """
     image = _open(path, "a 4-D NIfTI image", blame)
     data = image.dataobj
@@ -131,7 +145,8 @@ def open_run(path: Path, blame: type[UserError]) -> Run:
     if len(image.shape) != 4 or 0 in image.shape or not read:
         must, got = "a 4-D image of numbers, plain or gzip", f"shape {image.shape}, {data.dtype}, {file.name}"
         raise blame(path, must, got, _todo("name another image", blame))
-    return Run(path, _grid(image), image.shape[3], data.dtype, data.offset, data.slope, data.inter, file, blame)
+    grid = _grid(image, path, blame)
+    return Run(path, grid, image.shape[3], data.dtype, data.offset, data.slope, data.inter, file, blame)
 
 
 def read_image(path: Path, n_axes: int, blame: type[UserError]) -> tuple[Grid, np.ndarray]:
@@ -158,7 +173,7 @@ def read_image(path: Path, n_axes: int, blame: type[UserError]) -> tuple[Grid, n
     shape = values.shape + (1,) * (n_axes - values.ndim)
     if any(length > 1 for length in shape[n_axes:]) or values.ndim < 3:
         raise blame(path, must, f"shape {image.shape}", _todo("name another image", blame))
-    return _grid(image), values.reshape(shape[:n_axes])
+    return _grid(image, path, blame), values.reshape(shape[:n_axes])
 
 
 def check_file(path: Path) -> None:
@@ -191,6 +206,7 @@ def blamed(path: Path, must: str, blame: type[UserError], place: Callable[[], st
         if getattr(error, "errno", None) is not None:
             raise
         told = " ".join(str(error).split()).replace(str(path), path.name)
+        told = told if len(told) <= _LONGEST else told[:_LONGEST] + " ..."
         got = place() + (told or type(error).__name__)
         raise blame(path, must, got, _todo("fetch or copy the file again", blame)) from error
 
@@ -223,8 +239,16 @@ def _open(path: Path, must: str, blame: type[UserError]) -> Any:
     return image
 
 
-def _grid(image: Any) -> Grid:
-    return Grid(image.shape[:3], np.asarray(image.affine, dtype=np.float64))
+def _grid(image: Any, path: Path, blame: type[UserError]) -> Grid:
+    grid = Grid(image.shape[:3], np.asarray(image.affine, dtype=np.float64))
+    size = np.prod(grid.voxel_size)
+    if not (np.isfinite(size) and np.isfinite(grid.affine).all() and abs(np.linalg.det(grid.affine)) > _FLAT * size):
+        must, got = (
+            "an affine of finite numbers that gives each voxel its own place",
+            f"rows {grid.affine[:3].tolist()}",
+        )
+        raise blame(path, must, got, _todo("correct the header, or make the image again", blame))
+    return grid
 
 
 def _todo(text: str, blame: type[UserError]) -> str:

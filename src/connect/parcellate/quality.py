@@ -48,7 +48,8 @@ class Voxels:
         ``dvars`` over its expectation, the mean over voxels of the root mean square of their changes between steady
         volumes (after Nichols 2013, arXiv:1704.01469, with moments for the robust estimates).
     carpet
-        Some voxels ``(n_volumes, n_chosen)``, each with mean 0 and SD 1.
+        Some voxels ``(n_volumes, n_chosen)``, each with mean 0 and SD 1 in the steady volumes; NaN if it does not vary
+        in them.
     """
 
     data: np.ndarray
@@ -80,6 +81,7 @@ class Moments:
         self._chosen = np.unique(np.linspace(0, first.size - 1, CARPET).astype(int))
         self._dvars: list[np.ndarray] = []
         self._rows: list[np.ndarray] = []
+        self._steady: list[np.ndarray] = []
         self._n_steady, self._n_changes, self._was_steady = 0, 0, False
 
     def add(self, block: np.ndarray, steady: np.ndarray) -> None:
@@ -108,6 +110,7 @@ class Moments:
         self._was_steady = bool(steady[-1])
         self._dvars.append(np.sqrt(squares))
         self._rows.append(block[:, self._chosen])
+        self._steady.append(steady)
 
     def voxels(self, missing: np.ndarray) -> Voxels:
         """Return what the voxels tell; what is not defined is NaN.
@@ -138,8 +141,11 @@ class Moments:
         self._reference = reference
 
     def _carpet(self, data: np.ndarray) -> np.ndarray:
-        values = np.concatenate(self._rows)[:, data[self._chosen]].astype(np.float64)
-        values = values - values.mean(axis=0)
-        spread = values.std(axis=0)
+        values = np.concatenate(self._rows)[:, data[self._chosen]] * np.float64(self.scale.slope)
+        steady = np.concatenate(self._steady)
+        # Around a steady volume, so that a voxel that does not vary has an SD of exactly 0.
+        values = values - values[steady.argmax()]
+        values = values - values[steady].sum(axis=0) / np.float64(self._n_steady)
+        spread = np.sqrt((values[steady] ** 2).sum(axis=0) / np.float64(self._n_steady))
         carpet: np.ndarray = values / np.where(spread > 0, spread, np.nan)
         return carpet

@@ -36,6 +36,9 @@ class Atlas:
     source: str = setting("citation", default="")
 
     def __post_init__(self) -> None:
+        if not self.spaces:
+            must, todo = "at least one BIDS name of a space", "name the space of the atlas, as `[MNI152NLin2009cAsym]`"
+            raise UserError("key spaces", must, "an empty list", todo)
         if (self.image is None) != (self.kind == "spheres"):
             must = "a file of coordinates only" if self.kind == "spheres" else "a file that names its `image`"
             got = f"kind `{self.kind}` {'with' if self.image else 'without'} `image`"

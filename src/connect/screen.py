@@ -40,10 +40,12 @@ COLUMNS: Mapping[str, str] = {
     "fd_above_02": "share of those volumes with a framewise displacement above 0.2 mm (0 to 1)",
     "fd_above_05": "share of those volumes with a framewise displacement above 0.5 mm (0 to 1)",
     "mean_dvars": "mean DVARS of the image before denoising (units of the image)",
-    "max_std_dvars": "largest standardised DVARS (1 is expected of noise alone)",
+    "max_std_dvars": "largest standardised DVARS, measured in the image by parcellate (1 is expected of noise alone); "
+    "not on the scale of the column std_dvars of the confounds, by which scrub.std_dvars censors",
     "tsnr": "temporal signal-to-noise ratio, median over the voxels of the brain",
     "coverage": "covered share of a parcel, mean over all parcels (0 to 1)",
-    "fd_dvars": "Pearson correlation over time of framewise displacement and the change of the cleaned series",
+    "fd_dvars": "Pearson correlation of framewise displacement and the change of the cleaned series, over the pairs of "
+    "adjacent kept volumes with a framewise displacement (at most n_kept - 1)",
     "tr": "repetition time (s)",
     "scanner": "maker, model, field strength (T) and serial number or station of the scanner, as far as known",
     "unusable": "why the scan has no series",

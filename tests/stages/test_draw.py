@@ -422,6 +422,20 @@ def test_denoising_names_strategies_and_what_is_behind_them(arms: dict[str, Any]
     ]
 
 
+def test_denoising_gives_a_mean_over_fewer_participants_its_own_n(
+    arms: dict[str, Any], tmp_path: Path, drawn: Drawn
+) -> None:
+    record = read_record(arms["assessments"][0])
+    path = tmp_path / "assess.json"
+    write_record(path, {**record, "strategy": "other", "fd_dvars": {**record["fd_dvars"], "n": 11}})
+    made, _ = drawn({**arms, "assessments": [arms["assessments"][0], path]}, "denoising", height=9)
+    (text,) = made.axes[2].texts
+    first, second = (mark.get_ydata()[0] for mark in marks(made.axes[2], "D"))
+    assert text.get_text() == "n = 11"
+    assert first < second < text.get_position()[1] < made.axes[2].get_ylim()[0]
+    assert not any(text.get_text().startswith("n = 11") for text in made.axes[3].texts)
+
+
 @pytest.mark.parametrize("count", [1, 12])
 def test_denoising_grows_with_the_strategies(
     arms: dict[str, Any], tmp_path: Path, root: Path, drawn: Drawn, count: int

@@ -89,7 +89,7 @@ def assessed(strategy: str, title: str, n: int = 9, reason: str | None = None) -
     change = {"n": n - 1, "n_edges": 15, "reason": None, **found, "median_abs_r": 0.25, "distance": 0.08}
     if reason:
         level, change = ({"n": m, "n_edges": 0, "reason": reason, **blank} for m in (n, n - 1))
-    spread = {"ci_low": -0.05, "ci_high": 0.11, "n": n}
+    spread = {"ci_low": -0.05, "ci_high": 0.11, "n": n - 2}
     return {
         "atlas": "six", "strategy": strategy, "measure": "correlation", "title": title, "n_scans": 19, "n_kept": 18,
         "n_participants": n, "minutes": {"mean": 6.33, "ci_low": 6.1, "ci_high": 6.56, "n": n},
@@ -416,6 +416,7 @@ def test_quality_has_every_scan(study: Study, page: Page, written: tuple[Path, s
 def test_quality_of_a_scan_has_units(written: tuple[Path, str]) -> None:
     text = _section(written[0], "quality")
     assert "FD > 0.2 mm, % of volumes FD > 0.5 mm, % of volumes Max std DVARS tSNR Mean coverage, %" in text
+    assert "measured in the image by parcellate, and not on the scale of fMRIPrep’s std_dvars" in text
     assert "sub-02 ses-post – no 0.900 2.00 25.0 7.5 3.21 61.4 98.7 n/a 6.33 41.5 190 200 2.00" in text
 
 
@@ -423,7 +424,7 @@ def test_strategies_stand_beside_chance(written: tuple[Path, str]) -> None:
     text = _section(written[0], "quality")
     assert "Choose before you look at the effect" in text
     level, change = "0.421 0.170 to 0.360 −0.310 −0.220 to 0.210 9", "0.250 0.170 to 0.360 0.080 −0.220 to 0.210 8"
-    cost = "18 of 19 9 6.33 [6.10, 6.56] 41.5 [40.0, 43.0] 0.030 [−0.050, 0.110]"
+    cost = "18 of 19 9 6.33 [6.10, 6.56] 41.5 [40.0, 43.0] 0.030 [−0.050, 0.110] 7"
     spaced = re.sub(r"(?<=\d)(?=\[|0\.170 to|−0\.220 to)", " ", text)
     assert f"clean (primary)Clean <&> well {cost} {level} {change}" in spaced
     assert "clean level 9 15 0.421 0.2400.170 to 0.360 0.0040 11.2 4.61.2 to 17.1 0.0900 −0.310" in text

@@ -23,6 +23,9 @@ CHANCE, CHANCE_MARK, MISSING = "#D9D9D9", "#808080", "#666666"
 PLACES = {"level": -1.7, "change": 1.7}
 """Where the two kinds of QC-FC stand in the row of a strategy, mm below its middle."""
 
+BELOW = 2.6
+"""Where the n of a mean stands, mm below the middle."""
+
 FRAME = 34.0
 """Height of titles, axis labels and legend, mm."""
 
@@ -108,8 +111,11 @@ def _chance(axes: Axes, rows: Rows, panel: Panel) -> None:
 
 
 def _mean(axes: Axes, rows: Rows, panel: Panel) -> None:
-    """Draw the mean over participants with its interval."""
+    """Draw the mean over participants with its interval, and its n where that is not the n beside the row."""
     for y, record in rows.items():
+        n = record[panel.key]["n"]
+        if n != record["level"]["n"]:
+            axes.text(0.04, y + BELOW, f"n = {n}", transform=axes.get_yaxis_transform(), va="center", size=6)
         mean, low, high = _values(record[panel.key], "", ("mean", "ci_low", "ci_high"))
         if np.isnan(mean):
             _missing(axes, y)

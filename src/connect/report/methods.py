@@ -25,7 +25,6 @@ REFERENCES: Mapping[str, str] = {
     "Chan et al. 2014": "PNAS 111:E4997, doi:10.1073/pnas.1415122111",
     "Ciric et al. 2017": "NeuroImage 154:174, doi:10.1016/j.neuroimage.2017.03.020",
     "Cumming and Finch 2001": "Educ Psychol Meas 61:532, doi:10.1177/0013164401614002",
-    "Davey et al. 2013": "NeuroImage 64:728, doi:10.1016/j.neuroimage.2012.08.022",
     "Esteban et al. 2019": "Nat Methods 16:111, doi:10.1038/s41592-018-0235-4",
     "Fisher 1915": "Biometrika 10:507, doi:10.1093/biomet/10.4.507",
     "Freedman and Lane 1983": "J Bus Econ Stat 1:292, doi:10.1080/07350015.1983.10509354",
@@ -40,6 +39,7 @@ REFERENCES: Mapping[str, str] = {
     "Wang et al. 2024": "PLoS Comput Biol 20:e1011942, doi:10.1371/journal.pcbi.1011942",
     "Westfall and Young 1993": "Resampling-Based Multiple Testing, Wiley",
     "Winkler et al. 2014": "NeuroImage 92:381, doi:10.1016/j.neuroimage.2014.01.060",
+    "Worsley and Friston 1995": "NeuroImage 2:173, doi:10.1006/nimg.1995.1023",
 }
 
 _ATLASES = {

@@ -16,7 +16,6 @@ from isal import igzip, igzip_lib
 
 from connect.errors import UnusableScan, UserError
 
-_PIECE = 1 << 17
 
 _LONGEST = 200
 """Characters of what a library says of a broken file; a stray quote can put half of the file into it."""
@@ -86,8 +85,7 @@ class Run:
 
         Yields
         ------
-        Stored values of all voxels of the grid, ``(n_voxels_of_the_grid,)``, in the byte order of the file; they are
-        overwritten by the next volume.
+        Stored values of all voxels of the grid, ``(n_voxels_of_the_grid,)``, in the byte order of the file.
 
         Raises
         ------
@@ -95,22 +93,23 @@ class Run:
             If the file is truncated or corrupt, or holds more volumes than its header says (``blame``); the message
             says at which volume and byte of the file.
         """
-        content = bytearray(int(np.prod(self.grid.shape)) * self.stored.itemsize)
-        volume = np.frombuffer(content, dtype=self.stored)
+        n_bytes = int(np.prod(self.grid.shape)) * self.stored.itemsize
         with self.data_file.open("rb") as packed, _unpacked(packed) as file:
             with self._intact(packed, "in the header"):
                 file.seek(self.offset)
             for n in range(self.n_volumes):
                 with self._intact(packed, f"in volume {n + 1} of {self.n_volumes}"):
-                    _fill(memoryview(content), file)
-                yield volume
+                    content = file.read(n_bytes)
+                    if len(content) < n_bytes:
+                        raise EOFError("the file ends")
+                yield np.frombuffer(content, dtype=self.stored)
             with self._intact(packed, "after the last volume"):
                 # The check sum of a gzip file stands at its end and is only tested when that is reached.
                 left = 0
                 while piece := file.read(1 << 20):
                     left += len(piece)
-                if left >= len(content):
-                    raise ValueError(f"{left // len(content)} more, of which the header does not know")
+                if left >= n_bytes:
+                    raise ValueError(f"{left // n_bytes} more, of which the header does not know")
 
     @contextmanager
     def _intact(self, packed: BinaryIO, place: str) -> Iterator[None]:
@@ -217,17 +216,6 @@ def _unpacked(packed: BinaryIO) -> AbstractContextManager[BinaryIO]:
     packed.seek(0)
     unpack: Any = igzip.open
     return cast("BinaryIO", unpack(packed)) if magic == b"\x1f\x8b" else packed
-
-
-def _fill(volume: memoryview, file: BinaryIO) -> None:
-    """Read a volume in pieces so small that memory for them is not fetched from the system anew each time."""
-    done = 0
-    while done < len(volume):
-        piece = file.read(min(_PIECE, len(volume) - done))
-        if not piece:
-            raise EOFError("the file ends")
-        volume[done : done + len(piece)] = piece
-        done += len(piece)
 
 
 def _open(path: Path, must: str, blame: type[UserError]) -> Any:

@@ -16,7 +16,6 @@ from isal import igzip, igzip_lib
 
 from connect.errors import UnusableScan, UserError
 
-
 _LONGEST = 200
 """Characters of what a library says of a broken file; a stray quote can put half of the file into it."""
 

@@ -17,6 +17,7 @@ another estimator, not a faster way to the same numbers. Cleaning differs from n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
@@ -93,20 +94,18 @@ def clean(series: np.ndarray, confounds: np.ndarray, kept: np.ndarray, tr: float
     sos = _filter(strategy, tr)
     _check_volumes(kept, confounds.shape[1] + strategy.detrend, sos)
     present = np.isfinite(series[kept]).all(axis=0)
-    unit = np.zeros((len(kept), np.count_nonzero(kept)))
-    unit[kept] = np.eye(unit.shape[1])
-    columns = np.column_stack([series[:, present], confounds, unit])
+    columns = np.column_stack([series[:, present], confounds])
     scale = np.abs(columns[kept]).max(axis=0, initial=0.0)
-    n_parcels, n_columns = np.count_nonzero(present), confounds.shape[1]
     columns = _tempered(columns, kept, sos, strategy.detrend)
-    parcels, nuisance, operator = np.split(columns, [n_parcels, n_parcels + n_columns], axis=1)
-    basis = _basis(_standardized(nuisance, scale[n_parcels : n_parcels + n_columns]))
+    parcels, nuisance = np.split(columns, [np.count_nonzero(present)], axis=1)
+    basis = _basis(_standardized(nuisance, scale[parcels.shape[1] :]))
     # The basis has no mean but for rounding, which a series far from 0 would multiply.
     parcels = parcels - basis @ (basis.T @ (parcels - parcels.mean(axis=0)))
-    standard = _standardized(parcels, scale[:n_parcels])
+    standard = _standardized(parcels, scale[: parcels.shape[1]])
     left = np.full((len(parcels), series.shape[1]), np.nan)
     left[:, present] = standard if strategy.standardize else np.where(np.isnan(standard), np.nan, parcels)
-    return Cleaned(left, degrees_left(operator - basis @ (basis.T @ operator)), n_columns)
+    operator = _operator(kept.tobytes(), None if sos is None else sos.tobytes(), strategy.detrend)
+    return Cleaned(left, degrees_left(operator - basis @ (basis.T @ operator)), confounds.shape[1])
 
 
 def degrees_left(operator: np.ndarray) -> float:
@@ -214,6 +213,18 @@ def _tempered(columns: np.ndarray, kept: np.ndarray, sos: np.ndarray | None, det
     columns = _detrended(columns, times) if detrend else columns
     filtered: np.ndarray = sosfiltfilt(sos, columns, axis=0, padlen=_padding(sos))[volumes - volumes[0]]
     return filtered
+
+
+@lru_cache(maxsize=8)
+def _operator(kept: bytes, sos: bytes | None, detrend: bool) -> np.ndarray:
+    """Return what comes before the regression as a matrix ``(n_kept, n_kept)``.
+
+    It is the same for scans of one length that are not censored, and for strategies that differ in confounds alone.
+    """
+    volumes = np.frombuffer(kept, dtype=bool)
+    unit = np.zeros((len(volumes), np.count_nonzero(volumes)))
+    unit[volumes] = np.eye(unit.shape[1])
+    return _tempered(unit, volumes, None if sos is None else np.frombuffer(sos).reshape(-1, 6).copy(), detrend)
 
 
 def _interpolated(columns: np.ndarray, volumes: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import pandas as pd
 from connect.changes import Changes, Sessions, by_session, conditions_of, select
 from connect.config import read
 from connect.design import MOTION, Design, design
-from connect.inference import Arrangements, Fit, Tested, fit, interval, test
+from connect.inference import Arrangements, Fit, Tested, fit, interval, permutation_test
 from connect.motion import motion_test
 from connect.parcels import (
     PRIMARY,
@@ -175,7 +175,7 @@ def tests(
 def level(changes: np.ndarray, labels: pd.DataFrame, made: Design, model: Model, family: str) -> pd.DataFrame:
     """Return one row of estimates and p-values per column of changes ``(n, n_columns)``, corrected as one family."""
     found: Fit = fit(changes, made, model.confidence)
-    tested: Tested = test(changes, made, model.permutations, model.seed)
+    tested: Tested = permutation_test(changes, made, model.permutations, model.seed)
     found_all = ~np.isnan(changes).any(axis=0)
     reasons = np.array(["missing or undefined in an analysed session", "no variance"], dtype=object)[
         found_all.astype(int)

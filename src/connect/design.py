@@ -30,15 +30,20 @@ class Design:
     Parameters
     ----------
     effect
-        Column ``(n,)`` whose coefficient is the contrast (Ridgway's partition; Winkler et al. 2014, appendix A).
+        Columns ``(n, q)`` whose coefficients are the q rows of the contrast (Ridgway's partition; Winkler et al. 2014,
+        appendix A). One row is tested by t, several together by F.
     nuisance
-        Columns ``(n, k - 1)`` that span the rest of the model.
+        Columns ``(n, k - q)`` that span the rest of the model.
     columns
         Names of the columns of the full model.
     flips
         Whether the null is a symmetric change about zero, so that signs are exchangeable; else participants are.
     arms
         Column of the participants that the contrast compares, or empty.
+    blocks
+        Label of the block (site, family) of each participant ``(n,)``, or None.
+    whole
+        Whether blocks move as wholes; else participants move within them.
     """
 
     effect: np.ndarray
@@ -46,6 +51,8 @@ class Design:
     columns: tuple[str, ...]
     flips: bool
     arms: str
+    blocks: np.ndarray | None = None
+    whole: bool = False
 
     @property
     def n(self) -> int:
@@ -55,7 +62,7 @@ class Design:
     @property
     def df(self) -> int:
         """Residual degrees of freedom."""
-        return self.n - 1 - int(self.nuisance.shape[1])
+        return self.n - int(self.effect.shape[1]) - int(self.nuisance.shape[1])
 
 
 def variables(model: Model) -> tuple[str, ...]:
@@ -102,7 +109,7 @@ def design(people: pd.DataFrame, model: Model, where: object) -> Design:
     if model.contrast == "mean":
         centred = [name != "Intercept" and MOTION not in name.split(":") for name in columns]
         values[:, centred] -= values[:, centred].mean(axis=0)
-    effect, nuisance = partition(values, contrast)
+    effect, nuisance = partition(values, contrast[None])
     _check_intercept(effect, model, where)
     return Design(effect, nuisance, columns, flips=model.contrast == "mean", arms=arms)
 
@@ -115,17 +122,17 @@ def partition(values: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, np.
     values
         Design matrix ``(n, k)`` of full rank.
     contrast
-        Weights ``(k,)``.
+        Weights ``(q, k)``, rows of full rank.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Effect ``(n,)``, whose coefficient in the model [effect, nuisance] equals the contrast of the coefficients of
-        the design matrix, and nuisance ``(n, k - 1)``.
+        Effect ``(n, q)``, whose coefficients in the model [effect, nuisance] equal the contrast of the coefficients
+        of the design matrix, and nuisance ``(n, k - q)``.
     """
-    weight = np.linalg.pinv(values).T @ contrast
-    null = np.linalg.svd(contrast[None])[2][1:].T
-    return weight / (weight @ weight), values @ null
+    weights = np.linalg.pinv(values).T @ contrast.T
+    null = np.linalg.svd(contrast)[2][len(contrast) :].T
+    return weights @ np.linalg.inv(weights.T @ weights), values @ null
 
 
 def _matrix(formula: str, people: pd.DataFrame, where: object) -> ModelMatrix:
@@ -215,7 +222,7 @@ def _check_groups(people: pd.DataFrame, model: Model, where: object) -> None:
 
 def _check_intercept(effect: np.ndarray, model: Model, where: object) -> None:
     """Without an intercept, participants are exchangeable only if the mean change is 0, which no one asked."""
-    if model.contrast != "mean" and abs(effect.mean()) > 1e-6 * np.sqrt(np.mean(effect**2)):
+    if model.contrast != "mean" and np.any(np.abs(effect.mean(axis=0)) > 1e-6 * np.sqrt(np.mean(effect**2, axis=0))):
         todo = "write the formula without `0 +` or `- 1`"
         raise UserError(f"{where}, key formula", "a model with an intercept", model.formula, todo)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from formulaic import Formula
 
 from connect.design import MOTION, Design, design
-from connect.inference import fit, test
+from connect.inference import fit, permutation_test
 from connect.settings.model import Model
 
 SIGNIFICANT = 0.05
@@ -53,7 +53,7 @@ def motion_test(people: pd.DataFrame, model: Model, where: object) -> dict[str, 
         return blank
     made = design(people, without_motion(model), where)
     change = people[[MOTION]].to_numpy(dtype=np.float64)
-    found, tested = fit(change, made, model.confidence), test(change, made, model.permutations, model.seed)
+    found, tested = fit(change, made, model.confidence), permutation_test(change, made, model.permutations, model.seed)
     columns = (found.estimate, found.low, found.high, found.g, found.g_low, found.g_high, tested.p)
     if np.isnan(found.t[0]):
         return blank

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connect import inference
 from connect.design import Design, design
-from connect.inference import Arrangements, Fit, fit
+from connect.inference import Arrangements, Fit, fit, permutation, rows
 from connect.inference import Tested as Result
 from connect.settings.model import Model
 
@@ -46,11 +46,16 @@ def made(name: str, people: pd.DataFrame = PEOPLE, motion: bool = False, contras
 
 
 def result(y: np.ndarray, name: str, people: pd.DataFrame = PEOPLE, seed: int = 1, n: int = 199) -> Result:
-    return inference.test(y, made(name, people), 5000 if name in EXACT else n, seed)
+    return inference.permutation_test(y, made(name, people), 5000 if name in EXACT else n, seed)
+
+
+def shown(found: Fit | Result) -> dict[str, np.ndarray]:
+    """What there is of each column."""
+    return {key: values for key, values in vars(found).items() if key != "maxima"}
 
 
 def same(found: Fit | Result, expected: Fit | Result, **options) -> None:
-    for key, values in vars(expected).items():
+    for key, values in shown(expected).items():
         np.testing.assert_allclose(getattr(found, key), values, **{"rtol": 1e-8, "atol": 1e-10, **options}, err_msg=key)
 
 
@@ -67,7 +72,7 @@ def test_a_design_is_a_partition(name: str, motion: bool) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_p_is_a_share_of_the_arrangements_and_never_zero(name: str) -> None:
-    effect = made(name).effect[:, None]
+    effect = made(name).effect
     for y in (Y, Y + 100 * effect, Y + 1e4 * effect):
         found, moves = result(y, name), Arrangements(made(name), 5000 if name in EXACT else 199, 1)
         assert moves.enumerated == (name in EXACT)
@@ -113,7 +118,7 @@ def test_the_other_way_round_changes_signs_and_no_p(name: str) -> None:
     if backwards:
         other = made(name, contrast=backwards)
         same(fit(Y, other, 0.95), there)
-        moved = inference.test(Y, other, 5000 if name in EXACT else 199, 1)
+        moved = inference.permutation_test(Y, other, 5000 if name in EXACT else 199, 1)
     for key, low, high in (("estimate", "low", "high"), ("g", "g_low", "g_high"), ("t", "t", "t")):
         np.testing.assert_allclose(getattr(there, key), -getattr(here, key))
         np.testing.assert_allclose(getattr(there, low), -getattr(here, high), rtol=1e-5, atol=1e-6)
@@ -151,12 +156,19 @@ def test_the_seed_decides_and_is_all_that_does(name: str) -> None:
         assert not np.array_equal(result(Y, name, seed=2).p, result(Y, name).p)
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(("many", "tile"), [(1, 1), (7, 3), (1000, 1000)])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_size_of_blocks_does_not_matter(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = result(Y, name)
-    monkeypatch.setattr(inference, "BLOCK", size)
-    same(result(Y, name), expected, rtol=0, atol=0)
+def test_the_size_of_blocks_does_not_matter(name: str, many: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = np.random.default_rng(3).normal(0.1, 0.3, (N, 30))
+    expected = result(y, name)
+    for module, constant, size in (
+        (permutation, "MANY", many),
+        (permutation, "PRODUCTS", many),
+        (permutation, "KEPT", 0),
+        (rows, "TILE", tile),
+    ):
+        monkeypatch.setattr(module, constant, size)
+    same(result(y, name), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -179,7 +191,7 @@ def test_missing_columns_stay_missing_and_correct_nothing(name: str) -> None:
     found, expected = result(y, name), result(Y, name)
     fitted = fit(y, made(name), 0.95)
     present = np.array([False, True, True, False, True, True])
-    for key, values in vars(found).items():
+    for key, values in shown(found).items():
         np.testing.assert_array_equal(np.isnan(values), ~present)
         np.testing.assert_array_equal(values[present], getattr(expected, key))
     for values in vars(fitted).values():
@@ -188,7 +200,7 @@ def test_missing_columns_stay_missing_and_correct_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_more_effect_never_has_a_larger_p(name: str) -> None:
-    found = [result(Y[:, :1] + size * made(name).effect[:, None], name).p[0] for size in (0.5, 1, 2, 4)]
+    found = [result(Y[:, :1] + size * made(name).effect, name).p[0] for size in (0.5, 1, 2, 4)]
     assert found == sorted(found, reverse=True)
 
 
@@ -221,7 +233,7 @@ def test_a_design_is_not_changed_by_testing() -> None:
     found = made("two arms")
     copy = replace(found, effect=found.effect.copy(), nuisance=found.nuisance.copy())
     y = Y.copy()
-    inference.test(y, found, 99, 1)
+    inference.permutation_test(y, found, 99, 1)
     fit(y, found, 0.95)
     np.testing.assert_array_equal(y, Y)
     np.testing.assert_array_equal(found.effect, copy.effect)

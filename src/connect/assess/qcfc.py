@@ -20,6 +20,8 @@ ALPHA = 0.05
 
 PERMUTATIONS = 1000
 SEED = 0
+BLOCK = 64
+"""Arrangements that are worked on at once."""
 
 STATISTICS = ("median_abs_r", "share", "distance")
 """What is read from the correlations of all edges: the median of their size, the share of edges with an uncorrected p
@@ -79,9 +81,11 @@ def qcfc(
     known = np.isfinite(distance[use])
     ranks = standardised(stats.rankdata(distance[use][known]))
     bar = critical_r(n)
-    arrangements = Arrangements(Design(moving, np.ones((n, 1)), (), flips=False, arms=""), n_permutations, seed)
+    arrangements = Arrangements(
+        Design(moving[:, None], np.ones((n, 1)), (), flips=False, arms=""), n_permutations, seed
+    )
     chance = []
-    for block in arrangements:
+    for block in arrangements.blocks(BLOCK):
         # The inverse of an order moves participants as it does in tests, so that enumerations are complete here too.
         rows = _correlations(moving[np.argsort(block, axis=1)], edges)
         chance += [_statistics(row, bar, known, ranks) for row in rows]

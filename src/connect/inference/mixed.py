@@ -1,0 +1,364 @@
+"""Random-intercept linear mixed models in many columns at once, by restricted maximum likelihood (REML).
+
+The model is ``y = X b + u[participant] + e`` with variances ``ratio * s2`` of the participants' intercepts u and ``s2``
+of the residuals e, so that ``V = s2 (I + ratio Z Z')``. All columns share X and Z. An orthonormal basis K of what X
+leaves over, turned so that ``K' Z Z' K`` is diagonal with elements d, therefore makes the residual contrasts
+``w = K' y`` independent with variances ``s2 (1 + ratio d)`` in every column at once, and the REML criterion of a
+column is a sum of few terms (Patterson and Thompson 1971, Biometrika 58:545, for the criterion; Kang et al. 2008,
+Genetics 178:1709, for the rotation):
+
+    deviance = nu log s2 + sum log(1 + ratio d) + sum w^2 / (1 + ratio d) / s2        nu = rows - columns of X
+
+Its minimum is found among values of the ratio that all columns share and refined in each column by Newton's method to
+rounding. Degrees of freedom are Satterthwaite's (Giesbrecht and Burns 1985, Biometrics 41:477; Fai and Cornelius 1996,
+J Stat Comput Simul 54:363), as in lmerTest (Kuznetsova et al. 2017, J Stat Softw 82(13)), whose derivatives are
+numerical; here they are closed forms. At the boundary, where the intercepts' variance is 0, lmerTest in effect takes it
+as known: tests are those of ordinary least squares with nu degrees of freedom. So they are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy import special
+from scipy.linalg import solve_triangular
+
+BLOCK = 2048
+"""Columns that are worked on at once."""
+
+GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 49)])
+"""Variance ratios at which the criterion is compared before it is refined around the best one."""
+
+LARGEST = 1e26
+"""Bound of the variance ratio; above it the residuals are rounding and the column is not fitted."""
+
+ROUNDING = 1e-24
+"""Share of a column's sum of squares below which the sum of squares within participants is rounding."""
+
+SAME = 1e-10
+"""Difference, relative to the most sessions of a participant, below which two eigenvalues count as equal."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """One contrast in each column: arrays ``(n_columns,)``; NaN, and no boundary, for a column that cannot be fitted.
+
+    Parameters
+    ----------
+    estimate, se, df, t, p
+        Contrast of the fixed effects, its standard error, Satterthwaite's degrees of freedom, two-sided t test.
+    low, high
+        Bounds of the t interval.
+    variance_between, variance_within
+        Variance of the participants' intercepts and of the residuals, in squared units of the values.
+    icc
+        Share of the variance that is between participants, ``between / (between + within)``.
+    boundary
+        Whether the variance between participants is estimated as 0.
+    """
+
+    estimate: np.ndarray
+    se: np.ndarray
+    df: np.ndarray
+    t: np.ndarray
+    p: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    variance_between: np.ndarray
+    variance_within: np.ndarray
+    icc: np.ndarray
+    boundary: np.ndarray
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """Variance between participants over the variance within."""
+        ratio: np.ndarray = self.variance_between / self.variance_within
+        return ratio
+
+
+@dataclass(frozen=True)
+class MixedF:
+    """Joint test of several contrasts in each column: arrays ``(n_columns,)``; NaN for a column that cannot be fitted.
+
+    ``df_num`` is the rank of the contrasts.
+    """
+
+    statistic: np.ndarray
+    df_num: np.ndarray
+    df_den: np.ndarray
+    p: np.ndarray
+
+
+def fit_mixed(
+    values: np.ndarray, fixed: np.ndarray, participants: np.ndarray, contrast: np.ndarray, confidence: float
+) -> Mixed:
+    """Fit every column and test one contrast of its fixed effects by t.
+
+    Parameters
+    ----------
+    values
+        One row per session ``(n_rows, n_columns)``; missing sessions are absent, participants may have only one.
+    fixed
+        Design matrix of the fixed effects ``(n_rows, k)``, of full rank.
+    participants
+        Label of the participant of each row ``(n_rows,)``.
+    contrast
+        Weights ``(k,)``.
+    confidence
+        Level of the intervals.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, the design or a contrast is degenerate, or the design cannot tell the variance between
+        participants from that within.
+    """
+    rotation = _rotate(fixed, participants, np.reshape(contrast, (1, -1)))
+    found = np.full((5, values.shape[1]), np.nan)
+    for columns, state in _solve(values, rotation):
+        variance = state.covariance[:, :, 0]
+        df = _satterthwaite(variance, state.slope[:, :, 0], state, rotation)
+        se = np.sqrt(state.within * variance[:, 0])
+        found[:, columns] = state.estimate[:, 0], se, df[:, 0], state.ratio, state.within
+    estimate, se, df, ratio, within = found
+    t, half = estimate / se, se * special.stdtrit(df, (1 + confidence) / 2)
+    p = 2 * special.stdtr(df, -np.abs(t))
+    between, icc = ratio * within, ratio / (1 + ratio)
+    return Mixed(estimate, se, df, t, p, estimate - half, estimate + half, between, within, icc, ratio == 0)
+
+
+def f_test_mixed(values: np.ndarray, fixed: np.ndarray, participants: np.ndarray, contrasts: np.ndarray) -> MixedF:
+    """Fit every column and test several contrasts of its fixed effects jointly by F.
+
+    The denominator's degrees of freedom come from those of the principal components of the contrasts (Fai and
+    Cornelius 1996), as in lmerTest's ``contestMD``. Other rows that span the same hypothesis leave F as it is; they can
+    change the degrees of freedom a little.
+
+    Parameters
+    ----------
+    values, fixed, participants
+        As of :func:`fit_mixed`, which also says what raises.
+    contrasts
+        Weights ``(q, k)``; rows may depend on each other.
+    """
+    rotation, rank = _rotate(fixed, participants, contrasts), int(np.linalg.matrix_rank(contrasts))
+    found = np.full((2, values.shape[1]), np.nan)
+    for columns, state in _solve(values, rotation):
+        roots, axes = np.linalg.eigh(state.covariance)
+        roots, axes = roots[:, -rank:], axes[:, :, -rank:]
+        projected = np.einsum("cqr,cq->cr", axes, state.estimate)
+        slopes = np.einsum("cqr,cqs,csr->cr", axes, state.slope, axes)
+        df = _satterthwaite(roots, slopes, state, rotation)
+        found[:, columns] = np.mean(np.square(projected) / roots, axis=1) / state.within, _denominator(df)
+    statistic, df_den = found
+    return MixedF(
+        statistic, np.where(np.isnan(statistic), np.nan, rank), df_den, special.fdtrc(rank, df_den, statistic)
+    )
+
+
+def whiten(rows: np.ndarray, participants: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
+    """Return rows multiplied by ``(I + ratio Z Z')^(-1/2)``, whose errors are independent with equal variances.
+
+    Ordinary least squares on whitened values and a whitened design gives the generalised least squares estimate, and,
+    at the ratio of :func:`fit_mixed`, its standard error and t as well. Each participant's mean shrinks by
+    ``1 / sqrt(1 + sessions * ratio)``; deviations from it stay.
+
+    Parameters
+    ----------
+    rows
+        Values or design matrix ``(n_rows, n_columns)``.
+    participants
+        Label of the participant of each row ``(n_rows,)``.
+    ratio
+        Variance between participants over the variance within: one for all columns, or one for each ``(n_columns,)``.
+    """
+    labels, sessions = np.unique(participants, return_inverse=True, return_counts=True)[1:]
+    order = np.argsort(labels, kind="stable")
+    sums = np.add.reduceat(np.asarray(rows, dtype=np.float64)[order], np.cumsum(sessions) - sessions, axis=0)
+    removed = (1 - 1 / np.sqrt(1 + sessions[:, None] * ratio)) / sessions[:, None]
+    whitened: np.ndarray = rows - (removed * sums)[labels]
+    return whitened
+
+
+@dataclass(frozen=True)
+class _Rotation:
+    """What all columns share. Residual contrasts are grouped by their eigenvalue d, ascending from 0.
+
+    Parameters
+    ----------
+    basis, starts
+        Residual contrasts ``(n_rows, nu)``, and the first of each group ``(n_groups,)``.
+    roots, counts
+        Eigenvalue and number of residual contrasts of each group ``(n_groups,)``.
+    weights
+        Contrasts by ordinary least squares, then what each group corrects: ``(n_rows, (1 + n_groups) q)``.
+    plain, outside, loads
+        ``L C L' / s2 = plain + ratio * outside + sum of ratio / (1 + ratio d) * loads`` over groups, without any
+        negative term: shapes ``(q, q)``, ``(q, q)`` and ``(n_groups, q, q)``.
+    """
+
+    basis: np.ndarray
+    starts: np.ndarray
+    roots: np.ndarray
+    counts: np.ndarray
+    weights: np.ndarray
+    plain: np.ndarray
+    outside: np.ndarray
+    loads: np.ndarray
+
+    @property
+    def nu(self) -> int:
+        """Residual degrees of freedom of ordinary least squares."""
+        return int(self.basis.shape[1])
+
+
+@dataclass(frozen=True)
+class _State:
+    """Fits of n columns; ``covariance`` ``(n, q, q)`` is over s2, and ``slope`` is its derivative by the ratio.
+
+    ``curvature`` and ``coupling`` ``(n,)`` are the deviance's derivatives by the ratio twice, and by ratio and log s2.
+    """
+
+    ratio: np.ndarray
+    within: np.ndarray
+    estimate: np.ndarray
+    covariance: np.ndarray
+    slope: np.ndarray
+    curvature: np.ndarray
+    coupling: np.ndarray
+
+
+def _rotate(fixed: np.ndarray, participants: np.ndarray, contrasts: np.ndarray) -> _Rotation:
+    _check(fixed, contrasts)
+    k = fixed.shape[1]
+    members = (np.unique(participants)[:, None] == participants).astype(np.float64)
+    q, r = np.linalg.qr(fixed, mode="complete")
+    ols = q[:, :k] @ solve_triangular(r[:k], contrasts.T, trans="T")
+    inside = members @ q[:, k:]
+    each, axes = np.linalg.eigh(inside.T @ inside)
+    same = SAME * members.sum(axis=1).max()
+    starts = np.flatnonzero(np.diff(each, prepend=-np.inf) > same)
+    counts = np.diff(starts, append=len(each))
+    if len(starts) < 2 or each[0] > same:
+        raise ValueError("the design cannot tell the variance between participants from that within")
+    roots = np.append(0.0, (np.add.reduceat(each, starts) / counts)[1:])
+    basis, inside = q[:, k:] @ axes, inside @ axes
+    pull = inside.T @ (members @ ols) * (np.arange(len(each)) >= counts[0])[:, None]
+    scaled = pull / np.repeat(np.append(1.0, roots[1:]), counts)[:, None]
+    outside = members @ ols - inside @ scaled
+    groups = np.split(np.arange(len(each)), starts[1:])
+    weights = np.hstack([ols, *(basis[:, group] @ pull[group] for group in groups)])
+    loads = np.stack([pull[group].T @ scaled[group] for group in groups])
+    return _Rotation(basis, starts, roots, counts, weights, ols.T @ ols, outside.T @ outside, loads)
+
+
+def _check(fixed: np.ndarray, contrasts: np.ndarray) -> None:
+    norms = np.linalg.norm(fixed, axis=0)
+    if not (np.isfinite(norms) & (norms > 0)).all() or np.linalg.matrix_rank(fixed / norms) < fixed.shape[1]:
+        raise ValueError("the design matrix of the fixed effects must be finite and of full rank")
+    if fixed.shape[0] == fixed.shape[1] or not np.any(contrasts):
+        raise ValueError("there must be more rows than fixed effects, and weights that are not all 0")
+
+
+def _solve(values: np.ndarray, rotation: _Rotation) -> Iterator[tuple[np.ndarray, _State]]:
+    """Yield the numbers of the columns that can be fitted, and their fits, block by block."""
+    for start in range(0, values.shape[1], BLOCK):
+        rows = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
+        rows = np.where(np.isfinite(rows).all(axis=0), rows, 0.0)
+        squares = np.add.reduceat(np.square(rotation.basis.T @ rows), rotation.starts, axis=0)
+        usable = squares[0] > ROUNDING * np.square(rows).sum(axis=0)
+        linear = (rotation.weights.T @ rows)[:, usable]
+        yield start + np.flatnonzero(usable), _state(squares[:, usable], linear, rotation)
+
+
+def _state(squares: np.ndarray, linear: np.ndarray, rotation: _Rotation) -> _State:
+    """Fit columns from their sums of squares ``(n_groups, n)`` and linear functions ``((1 + n_groups) q, n)``."""
+    roots, q = rotation.roots[:, None], len(rotation.plain)
+    ratio = _ratio(squares, rotation)
+    inverse = 1 / (1 + ratio * roots)
+    within = (squares * inverse).sum(axis=0) / rotation.nu
+    linear = linear.reshape(len(roots) + 1, q, len(ratio))
+    estimate = linear[0] - np.einsum("gn,gqn->qn", ratio * inverse, linear[1:])
+    loads = rotation.loads.reshape(-1, q * q)
+    covariance = rotation.plain + ratio[:, None, None] * rotation.outside
+    covariance += ((ratio * inverse).T @ loads).reshape(-1, q, q)
+    slope = rotation.outside + (np.square(inverse).T @ loads).reshape(-1, q, q)
+    coupling = (squares * roots * inverse**2).sum(axis=0) / within
+    curvature = 2 * (squares * roots**2 * inverse**3).sum(axis=0) / within
+    curvature -= rotation.counts @ np.square(roots * inverse)
+    return _State(ratio, within, estimate.T, covariance, slope, curvature, coupling)
+
+
+def _ratio(squares: np.ndarray, rotation: _Rotation) -> np.ndarray:
+    """Return the variance ratio ``(n,)`` at the lowest deviance."""
+    inverse = 1 / (1 + GRID[:, None] * rotation.roots)
+    deviance = rotation.nu * np.log(inverse @ squares) - (np.log(inverse) @ rotation.counts)[:, None]
+    best = deviance.argmin(axis=0)
+    limits = np.concatenate([[0.0], GRID, [LARGEST]])
+    ratio: np.ndarray = _refine(
+        np.ascontiguousarray(squares.T), rotation.roots, rotation.counts, GRID[best], limits[best], limits[best + 2]
+    )
+    return ratio
+
+
+@njit(cache=True)
+def _refine(
+    squares: np.ndarray, roots: np.ndarray, counts: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Return the zero ``(n,)`` of the deviance's derivative between two bounds, or 0 if it rises from 0.
+
+    Newton's method on the ratio; a step that leaves the bounds, which close in, becomes a bisection. ``squares`` are
+    ``(n, n_groups)``, the start and the bounds ``(n,)``.
+    """
+    found = np.zeros(len(squares))
+    nu = counts.sum()
+    for column in range(len(squares)):
+        ratio, below, above = start[column], low[column], high[column]
+        for _ in range(200):
+            total = first = second = trace = trace2 = 0.0
+            for group in range(len(roots)):
+                inverse = 1 / (1 + ratio * roots[group])
+                scaled, term = roots[group] * inverse, squares[column, group] * inverse
+                total, first, second = total + term, first + term * scaled, second + term * scaled * scaled
+                trace, trace2 = trace + counts[group] * scaled, trace2 + counts[group] * scaled * scaled
+            first, second = first / total, second / total
+            gradient, curvature = trace - nu * first, nu * (2 * second - first * first) - trace2
+            if ratio == 0 and gradient >= 0:
+                break
+            below, above = (below, ratio) if gradient > 0 else (ratio, above)
+            step = ratio - gradient / curvature if curvature > 0 else -1.0
+            if not below <= step <= above:
+                step = np.sqrt(below * above) if below > 0 else above / 2
+            change, ratio = abs(step - ratio), step
+            if change <= 1e-10 * ratio:
+                break
+        found[column] = ratio
+    return found
+
+
+def _satterthwaite(variance: np.ndarray, slope: np.ndarray, state: _State, rotation: _Rotation) -> np.ndarray:
+    """Return the degrees of freedom of contrasts with variances and slopes ``(n, r)``, as ``covariance`` has them.
+
+    ``df = 2 var^2 / (g' A g)`` with A twice the inverse of the deviance's second derivatives, here by the ratio and
+    log s2 (df are the same in every parametrisation, as the first derivatives are 0), and g the gradient of var.
+    """
+    nu, curvature, coupling = float(rotation.nu), state.curvature[:, None], state.coupling[:, None]
+    determinant = nu * curvature - coupling**2
+    spread = nu * slope**2 - 2 * coupling * slope * variance + curvature * variance**2
+    inside = np.broadcast_to(state.ratio[:, None] > 0, variance.shape)
+    df: np.ndarray = np.divide(variance**2 * determinant, spread, out=np.full(variance.shape, nu), where=inside)
+    return df
+
+
+def _denominator(df: np.ndarray) -> np.ndarray:
+    """Return the F test's denominator ``(n,)`` from the degrees of freedom ``(n, r)`` of independent t tests."""
+    if df.shape[1] == 1:
+        return df[:, 0]
+    few = np.any(df <= 2, axis=1)
+    safe = np.where(few[:, None], 4.0, df)
+    mean = (safe / (safe - 2)).sum(axis=1)
+    pooled: np.ndarray = np.where(few, 2.0, 2 * mean / (mean - df.shape[1]))
+    return pooled

@@ -158,7 +158,7 @@ def test_one_of_two_types(file: Path, written: str, expected: object) -> None:
         (Strategy, "title: S\nscrub: {fd: .inf}\n", "a finite number"),
         (Atlas, "title: A\nkind: spheres\nparcels: a.tsv\nspaces: [T]\nsmoothing: .inf\n", "a finite number"),
         (Cohort, COHORT + "limits: {mean_fd: .inf}\n", "a finite number"),
-        (Cohort, COHORT.replace("{phase: pre}", "{phase: pre, weeks: .inf}"), "a finite number"),
+        (Cohort, COHORT.replace("{phase: pre}", "{phase: pre, weeks: .inf}"), "a finite number or text"),
         (Cohort, COHORT + "limits: {coverage: 1.5}\n", "a number of at least 0 and of at most 1"),
         (Model, "question: q\nformula: ~ 1\ncontrast: mean\npermutations: 10\n", "a number of at least 99"),
     ],

@@ -1,25 +1,28 @@
-"""From scans to changes: one row per participant, post minus pre, and who is left out and why.
+"""From scans to sessions: connectomes per participant and session, and the weights of sessions in a change.
 
-Runs of one session are averaged, each run with the same weight, sessions take their meaning from the
-cohort file, and a participant needs both sessions of every condition that the model names.
+Runs of one session are averaged, each run with the same weight; sessions take their meaning from the cohort file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import helmert
 
 from connect.config import suggest
-from connect.design import MOTION, groups, variables
 from connect.errors import UserError
-from connect.people import check_columns, word
 from connect.settings.cohort import Cohort
-from connect.settings.model import Model
+
+CHANGE: Mapping[str, float] = {"post": 1.0, "pre": -1.0}
+"""Weight of each phase in a change."""
+
+Part = Mapping[str, float]
+"""Weight of each condition in what is modelled; one empty name without conditions."""
 
 
 @dataclass(frozen=True)
@@ -36,39 +39,6 @@ class Sessions:
 
     table: pd.DataFrame
     connectomes: np.ndarray
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is tested: one row per analysed participant.
-
-    Parameters
-    ----------
-    people
-        Every participant of the table: analysed (yes/no), reason, and the variables of the model.
-    weights
-        Weight of each session row in the change of each analysed participant ``(n, n_sessions)``.
-    use
-        Which edges every analysed session has ``(n_edges,)``.
-    """
-
-    people: pd.DataFrame
-    weights: np.ndarray
-    use: np.ndarray
-
-    @property
-    def analysed(self) -> pd.DataFrame:
-        """Rows of the analysed participants, in the order of the weights."""
-        return self.people[self.people["analysed"] == "yes"].reset_index(drop=True)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """Return the change of each analysed participant ``(n, ...)`` in values of the sessions ``(n_sessions, ...)``.
-
-        Sessions that no analysed participant uses are left out, so that what is missing there stays there.
-        """
-        used = self.weights.any(axis=0)
-        change: np.ndarray = self.weights[:, used] @ values[used]
-        return change
 
 
 def by_session(connectomes: np.ndarray, scans: pd.DataFrame, cohort: Cohort) -> Sessions:
@@ -89,125 +59,87 @@ def by_session(connectomes: np.ndarray, scans: pd.DataFrame, cohort: Cohort) -> 
         condition=label.map({key: value.condition for key, value in cohort.sessions.items()}),
         row=np.arange(len(scans)),
     )
-    order = {"pre": 0, "post": 1}
+    order = {"pre": 0, "post": 1, "other": 2}
     groups = known.groupby(["participant_id", "condition", "phase", "session_id"], sort=True)
     table = groups.agg(n_runs=("row", "size"), mean_fd=("mean_fd", "mean")).reset_index()
     rows = groups["row"].apply(list).reset_index(drop=True)
-    place = table.assign(order=table["phase"].map(order)).sort_values(["participant_id", "condition", "order"]).index
+    place = (
+        table.assign(order=table["phase"].map(order))
+        .sort_values(["participant_id", "condition", "order", "session_id"])
+        .index
+    )
     means = np.stack([_mean_runs(connectomes[rows[index]]) for index in place])
     columns = ["participant_id", "session_id", "phase", "condition", "n_runs", "mean_fd"]
     return Sessions(table.loc[place, columns].reset_index(drop=True), means)
 
 
-def weights(sessions: pd.DataFrame, conditions: tuple[str, ...], participant: str) -> np.ndarray | None:
-    """Return the weight of each session row ``(n_rows,)`` in one participant's change, or None if a session is missing.
+def weights(
+    sessions: pd.DataFrame, part: Part, participant: str, phases: Mapping[str, float] = CHANGE
+) -> np.ndarray | None:
+    """Return the weight of each session row ``(n_rows,)`` for one participant, or None if a session is missing.
 
-    Post counts +1 and pre -1 under the first condition, and the reverse under the second, so that two conditions give
-    the difference of two changes.
+    Parameters
+    ----------
+    sessions
+        One row per participant and session, with phase and condition.
+    part
+        Weight of each condition: two with weights 1 and -1 give the difference of two changes.
+    participant
+        Whose sessions count.
+    phases
+        Weight of each phase.
     """
     found = np.zeros(len(sessions))
     own = (sessions["participant_id"] == participant).to_numpy()
-    for sign, condition in zip((1.0, -1.0), conditions, strict=False):
-        for phase, weight in (("post", sign), ("pre", -sign)):
+    for condition, factor in part.items():
+        for phase, weight in phases.items():
             chosen = own & (sessions["condition"] == condition).to_numpy() & (sessions["phase"] == phase).to_numpy()
             if not chosen.any():
                 return None
-            found[chosen] = weight
+            found[chosen] = factor * weight
     return found
 
 
-def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
-    """Return the one or two conditions that a model's ``condition`` names.
+def parts_of(text: str, cohort: Cohort, where: object) -> tuple[Part, ...]:
+    """Return what a model's ``condition`` asks for: one weighting of conditions, or several that are tested together.
+
+    ``a`` is one condition, ``a - b`` a difference, ``a + b`` a mean. ``a, b, c`` gives orthonormal contrasts among all
+    (Helmert's), so that a joint test of them is the one of repeated-measures analysis of variance.
 
     Raises
     ------
     UserError
-        If a name is not a condition of the cohort, none is named where the cohort has several, or a condition has no
-        session before or after.
+        If a name is not a condition of the cohort, none is named where the cohort has several, a name stands twice, or
+        a condition has no session before or after.
     """
-    names = tuple(part.strip() for part in text.split(" - ")) if text else ("",)
+    names = conditions_of(text, cohort, where)
+    if "," in text:
+        return tuple(dict(zip(names, map(float, row), strict=True)) for row in helmert(len(names)))
+    if " - " in text:
+        return ({names[0]: 1.0, names[1]: -1.0},)
+    return (dict.fromkeys(names, 1 / len(names)),)
+
+
+def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
+    """Return the conditions that a model's ``condition`` names; raises what :func:`parts_of` raises."""
+    place, must = f"{where}, key condition", "`a`, `a - b`, `a + b` or `a, b, c`"
+    names = tuple(part.strip() for part in re.split(r" - | \+ |,", text)) if text else ("",)
     for name in names:
         if name not in cohort.conditions:
             known = ", ".join(f"`{condition}`" for condition in cohort.conditions)
             tight = next((f"{a} - {b}" for a, b in permutations(cohort.conditions, 2) if text == f"{a}-{b}"), "")
             near = f"; did you mean `{tight}`?" if tight else suggest(name, cohort.conditions)
             todo = f"name a condition of the cohort file{near}"
-            raise UserError(
-                f"{where}, key condition", f"`a` or `a - b` with conditions out of {known}", text or "nothing", todo
-            )
+            raise UserError(place, f"{must} with conditions out of {known}", text or "nothing", todo)
         phases = {session.phase for session in cohort.sessions.values() if session.condition == name}
-        if len(phases) < 2:
-            must = f"a session before and one after{f' under `{name}`' if name else ''} in the cohort file"
-            raise UserError(
-                f"{where}, key condition", must, f"only `{phases.pop()}`", "add the session to the cohort file"
-            )
-    if len(names) > len(set(names)) or len(names) > 2:
-        raise UserError(
-            f"{where}, key condition", "one condition, or a difference of two", text, "name two at most, once each"
-        )
+        if not set(CHANGE) <= phases:
+            need = f"a session before and one after{f' under `{name}`' if name else ''} in the cohort file"
+            got = f"only {' and '.join(f'`{phase}`' for phase in sorted(phases))}"
+            raise UserError(place, need, got, "add the session to the cohort file")
+    signs = [sign for sign in (" - ", " + ", ",") if sign in text]
+    if len(names) > len(set(names)) or len(signs) > 1 or (signs == [" - "] and len(names) > 2):
+        raise UserError(place, must, text, "name each condition once, and two at most in a difference")
     return names
-
-
-def select(
-    sessions: Sessions,
-    subjects: pd.DataFrame,
-    kept: pd.DataFrame,
-    model: Model,
-    conditions: tuple[str, ...],
-    cohort: Cohort,
-    where: object,
-) -> Changes:
-    """Decide for every participant whether the model can use them, and why not.
-
-    Raises
-    ------
-    UserError
-        If the model names a column that the participants table lacks or that connect writes itself, such a column has
-        an empty cell, or nobody is left.
-    """
-    names = variables(model)
-    check_columns(subjects, names, where)
-    subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
-    needed = [label for label, session in cohort.sessions.items() if session.condition in conditions]
-    motion = sessions.table["mean_fd"].to_numpy()
-    rows, kernels = [], []
-    for subject in subjects.to_dict("records"):
-        kernel = weights(sessions.table, conditions, subject["participant_id"])
-        reason = _reason(subject, model, names) or _lost(subject["participant_id"], sessions.table, kept, needed)
-        moved = np.nan if kernel is None else float(kernel[kernel != 0] @ motion[kernel != 0])
-        shown = {name: subject[name] for name in ("participant_id", *names)}
-        rows.append({**shown, MOTION: moved, "analysed": "no" if reason else "yes", "reason": reason or None})
-        kernels += [kernel] if kernel is not None and not reason else []
-    people = pd.DataFrame(rows)
-    if not kernels:
-        counts = "; ".join(f"{count} x {text}" for text, count in people["reason"].value_counts().head(3).items())
-        raise UserError(
-            where,
-            "participants with every session of the model",
-            f"nobody: {counts}",
-            "loosen the limits, or correct `where` and the sessions",
-        )
-    kernel = np.stack(kernels)
-    return Changes(people, kernel, np.isfinite(sessions.connectomes[kernel.any(axis=0)]).all(axis=0))
-
-
-def _reason(subject: Mapping[Any, Any], model: Model, names: Sequence[str]) -> str:
-    for column, allowed in model.where.items():
-        if not pd.isna(subject[column]) and word(subject[column]) not in allowed:
-            return f"{column} is {word(subject[column])}"
-    return next((f"no value of {name}" for name in names if pd.isna(subject[name])), "")
-
-
-def _lost(participant: str, sessions: pd.DataFrame, kept: pd.DataFrame, needed: Sequence[str]) -> str:
-    """Return why a participant lacks sessions that the model needs, or nothing if none is lacking."""
-    present = sessions.loc[sessions["participant_id"] == participant, "session_id"].str.removeprefix("ses-")
-    own = kept[kept["participant_id"] == participant]
-    texts = []
-    for label in (label for label in needed if label not in set(present)):
-        excluded = (own["session_id"].str.removeprefix("ses-") == label) & (own["kept"] == "no")
-        reasons = "; ".join(own.loc[excluded, "reason"].astype(str).unique())
-        texts.append(f"ses-{label} excluded: {reasons}" if reasons else f"ses-{label} is missing")
-    return "; ".join(texts) if len(own) else "no scans"
 
 
 def _mean_runs(connectomes: np.ndarray) -> np.ndarray:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from formulaic import ModelMatrix, model_matrix
+from formulaic import Formula, ModelMatrix, model_matrix
 from formulaic.errors import FormulaicError
+from scipy.linalg import block_diag
 
 from connect.config import suggest
 from connect.errors import UserError
 from connect.settings.model import Model
 
-MOTION = "fd_change"
-"""Column of the change in mean framewise displacement (mm)."""
+MOTION, MOTION_LEVEL = "fd_change", "mean_fd"
+"""Variables of motion (mm): change in mean framewise displacement, and that of a session."""
+
+BASELINE = "pre"
+"""Variable of the value before, which every edge has of its own."""
+
+OF_SESSIONS = ("weeks", "phase", "condition")
+"""What connect knows of each session, in models of all sessions."""
+
+PAIR = re.compile(r"([\w.]+)\[([^]]+)\]\s*-\s*([\w.]+)\[([^]]+)\]")
+"""A difference of two levels in a contrast."""
 
 COLOURS = r"\x1b\[[\d;]*m|[\u29d8-\u29db]"
 """What formulaic puts around the wrong part of a formula for a terminal."""
@@ -65,9 +78,51 @@ class Design:
         return self.n - int(self.effect.shape[1]) - int(self.nuisance.shape[1])
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A linear model and a contrast in it.
+
+    Parameters
+    ----------
+    matrix
+        Design matrix ``(n_rows, k)``.
+    columns
+        Names of its columns ``(k,)``.
+    contrast
+        Weights ``(q, k)``.
+    arms
+        Column of the participants that the contrast compares, or empty.
+    levels
+        The two levels of it that the contrast is the difference of, or none.
+    scale
+        Standard deviation of the column whose slope the contrast is, or 1.
+    """
+
+    matrix: np.ndarray
+    columns: tuple[str, ...]
+    contrast: np.ndarray
+    arms: str
+    levels: tuple[str, ...] = ()
+    scale: float = 1.0
+
+
+def motion_of(model: Model) -> str:
+    """Return the name of the variable of motion: its change in models of a change, else that of the session."""
+    changes = model.outcome in ("change", "rate") or BASELINE in _words(model.formula)
+    return MOTION if changes else MOTION_LEVEL
+
+
+def has_baseline(model: Model) -> bool:
+    """Return whether the value before is a covariate, edge by edge."""
+    return BASELINE in _words(model.formula)
+
+
 def variables(model: Model) -> tuple[str, ...]:
-    """Return the participants' columns that a model needs, besides the change in motion."""
-    return tuple(dict.fromkeys(word for word in (*_words(model.formula), *model.where) if word != MOTION))
+    """Return the participants' columns that a model needs, besides what connect knows of each row."""
+    known = (MOTION, MOTION_LEVEL, BASELINE, *(OF_SESSIONS if model.outcome == "sessions" else ()))
+    blocks = [name for name in (model.within_block, model.whole_block) if name]
+    names = (*_words(model.formula), *model.where, *blocks)
+    return tuple(dict.fromkeys(name for name in names if name not in known))
 
 
 def groups(people: pd.DataFrame, model: Model) -> tuple[str, ...]:
@@ -77,17 +132,37 @@ def groups(people: pd.DataFrame, model: Model) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name in wrapped or not _is_number(people[name])))
 
 
-def design(people: pd.DataFrame, model: Model, where: object) -> Design:
-    """Return the design of a model over the analysed participants.
+def design(rows: pd.DataFrame, model: Model, where: object) -> Design:
+    """Return the design of a test by rearrangement, from the model that :func:`asked` gives.
+
+    Weightings of conditions that are tested together stand below each other in the rows and have columns of their own;
+    then participants move as wholes.
+    """
+    made = asked(rows, model, where)
+    effect, nuisance = partition(made.matrix, made.contrast)
+    _check_intercept(effect, model, where)
+    together = "part" in rows and rows["part"].max() > 0
+    if together and model.within_block:
+        todo = "test the conditions one by one, or leave out the block"
+        raise UserError(f"{where}, key within_block", "one change for each participant", "several", todo)
+    whole = model.whole_block or ("participant_id" if together else "")
+    blocks = rows[whole or model.within_block].to_numpy() if whole or model.within_block else None
+    return Design(
+        effect, nuisance, made.columns, flips=model.contrast == "mean", arms=made.arms, blocks=blocks, whole=bool(whole)
+    )
+
+
+def asked(rows: pd.DataFrame, model: Model, where: object) -> Asked:
+    """Return the design matrix and the contrast of a model over its rows.
 
     For the mean change, covariates are centred, but the change in motion is not: the mean change is the one expected
-    of a participant with average covariates who moved as much after as before. Two arms are compared over the same
-    covariates, those of all analysed participants, so that the contrast holds in a model with interactions too.
+    of a participant with average covariates who moved as much after as before. Levels, arms and slopes are compared
+    over the same covariates, those of all rows, so that the contrast holds in a model with interactions too.
 
     Parameters
     ----------
-    people
-        One row per participant, complete in every variable of the model.
+    rows
+        One row per row of the model, complete in every variable.
     model
         Formula and contrast.
     where
@@ -99,19 +174,59 @@ def design(people: pd.DataFrame, model: Model, where: object) -> Design:
         If the formula does not fit the table, a group has one member, columns are collinear, or too few participants
         are left.
     """
-    _check_groups(people, model, where)
-    formula = model.formula + (f" + {MOTION}" if model.motion_covariate and MOTION not in _words(model.formula) else "")
-    matrix = _matrix(formula, people, where)
+    _check_groups(rows, model, where)
+    parts = [own for _, own in rows.groupby("part", sort=True)] if "part" in rows else [rows]
+    found = [_asked_of_part(part.reset_index(drop=True), model, where) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    matrix = np.zeros((len(rows), sum(one.matrix.shape[1] for one in found)))
+    first = 0
+    for part, one in zip(parts, found, strict=True):
+        matrix[part.index, first : first + one.matrix.shape[1]] = one.matrix
+        first += one.matrix.shape[1]
+    names = tuple(f"{name}, part {number}" for number, one in enumerate(found) for name in one.columns)
+    return Asked(matrix, names, block_diag(*(one.contrast for one in found)), found[0].arms, scale=found[0].scale)
+
+
+def _asked_of_part(rows: pd.DataFrame, model: Model, where: object) -> Asked:
+    matrix = _matrix(_formula(model, where), rows, where)
     columns = tuple(str(name) for name in matrix.columns)
     values = np.array(matrix, dtype=np.float64)
     _check_rank(values, columns, where)
-    contrast, arms = _contrast(model, matrix, people, where)
+    contrast, arms = _contrast(model, matrix, rows, where)
     if model.contrast == "mean":
         centred = [name != "Intercept" and MOTION not in name.split(":") for name in columns]
         values[:, centred] -= values[:, centred].mean(axis=0)
-    effect, nuisance = partition(values, contrast[None])
-    _check_intercept(effect, model, where)
-    return Design(effect, nuisance, columns, flips=model.contrast == "mean", arms=arms)
+    text = model.contrast.strip()
+    levels = _levels_of(text, rows)
+    slopes = [name for name in text.split(" : ") if name in rows and _is_number(rows[name]) and name != arms]
+    scale = prod(float(rows[name].std()) or 1.0 for name in slopes)
+    return Asked(values, columns, contrast, arms, levels if arms else (), scale)
+
+
+def _levels_of(text: str, rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the two levels that a contrast is the difference of, or none."""
+    pair = PAIR.fullmatch(text)
+    if pair:
+        return pair[2], pair[4]
+    found = sorted(rows[text].unique()) if text in rows else []
+    return (str(found[1]), str(found[0])) if len(found) == 2 else ()
+
+
+def _formula(model: Model, where: object) -> str:
+    """Return the formula with motion, and without the value before, which differs from edge to edge."""
+    motion, formula = motion_of(model), model.formula
+    if has_baseline(model):
+        place = f"{where}, key formula"
+        terms = [str(term) for term in Formula(formula) if BASELINE in _words(str(term))]
+        if terms != [BASELINE]:
+            got = f"the term `{next(term for term in terms if term != BASELINE)}`"
+            raise UserError(place, "`pre` as a term of its own", got, "take the interaction out")
+        if model.outcome not in ("change", "post"):
+            todo = "set `outcome: post`, or take `pre` out of the formula"
+            raise UserError(place, "`pre` in a model of `post` or of the change", f"outcome `{model.outcome}`", todo)
+        formula += f" - {BASELINE}"
+    return formula + (f" + {motion}" if model.motion_covariate and motion not in _words(formula) else "")
 
 
 def partition(values: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,40 +265,77 @@ def _matrix(formula: str, people: pd.DataFrame, where: object) -> ModelMatrix:
     return matrix
 
 
-def _contrast(model: Model, matrix: ModelMatrix, people: pd.DataFrame, where: object) -> tuple[np.ndarray, str]:
-    place, text = f"{where}, key contrast", model.contrast
+def _contrast(model: Model, matrix: ModelMatrix, rows: pd.DataFrame, where: object) -> tuple[np.ndarray, str]:
+    """Return the weights ``(q, k)`` of the contrast, and the column whose levels it compares, if it does."""
+    place, text = f"{where}, key contrast", model.contrast.strip()
     columns = tuple(str(name) for name in matrix.columns)
-    arms = re.fullmatch(r"\s*([\w.]+)\[([^]]+)\]\s*-\s*([\w.]+)\[([^]]+)\]\s*", text)
-    if arms and arms[1] == arms[3]:
-        _check_factor(arms[1], people, model, place)
-        first, second = (_at_level(arms[1], level, matrix, people, place) for level in (arms[2], arms[4]))
-        if arms[2] == arms[4]:
-            raise UserError(place, f"two levels of `{arms[1]}`", f"{arms[2]} twice", "name the other arm")
-        return first - second, arms[1]
     if text == "mean":
         grouped = [name for name in columns if "[T." in name]
         if grouped or "Intercept" not in columns:
             todo = "leave the groups out of the formula, or compare them with `group[a] - group[b]`"
             raise UserError(place, "`mean` in a model with an intercept and without groups", ", ".join(columns), todo)
-        return _unit("Intercept", columns), ""
+        return _unit("Intercept", columns)[None], ""
+    if text in columns and text not in rows and text != "Intercept":
+        return _unit(text, columns)[None], ""
+    steps = [_steps(part.strip(), rows, model, columns, place) for part in text.split(" : ")]
+    found = []
+    for chosen in product(*steps):
+        changes = [(prod(weight for weight, _ in moves), [to for _, to in moves]) for moves in product(*chosen)]
+        found.append(sum(weight * _expected(targets, matrix, rows) for weight, targets in changes))
+    contrast = np.array(found)
+    if np.linalg.matrix_rank(contrast) < len(contrast):
+        got = f"`{text}`, which the formula `{model.formula}` does not tell apart"
+        raise UserError(place, "a contrast that the formula can show", got, "put its interaction in the formula")
+    arms = [name for name in groups(rows, model) if re.search(rf"\b{re.escape(name)}\b", text)]
+    return contrast, arms[0] if arms else ""
+
+
+Target = tuple[str, Any, bool]
+"""A column, the value that it is given, and whether that is added to what stands there."""
+
+
+def _steps(
+    text: str, rows: pd.DataFrame, model: Model, columns: tuple[str, ...], place: str
+) -> list[list[tuple[float, Target]]]:
+    """Return the rows of a part of a contrast: weighted values of one column each."""
+    pair = PAIR.fullmatch(text)
+    known = groups(rows, model)
+    if pair and pair[1] == pair[3]:
+        _check_factor(pair[1], rows, model, place)
+        if pair[2] == pair[4]:
+            raise UserError(place, f"two levels of `{pair[1]}`", f"{pair[2]} twice", "name the other arm")
+        first, second = (_level(pair[1], name, rows, place) for name in (pair[2], pair[4]))
+        return [[(1.0, first), (-1.0, second)]]
+    if text in known:
+        levels = sorted(rows[text].unique())
+        return [[(1.0, (text, level, False)), (-1.0, (text, levels[0], False))] for level in levels[1:]]
+    if text in rows and text in _words(model.formula + f" {motion_of(model)}") and _is_number(rows[text]):
+        if any(text in _words(inside) for inside in re.findall(r"\bbs\s*\(([^()]*)\)", model.formula)):
+            raise UserError(place, "a column with one slope", f"`{text}`, a spline", "write it without `bs()`")
+        step = float(rows[text].std()) or 1.0
+        return [[(1 / step, (text, step, True)), (-1 / step, (text, 0.0, True))]]
     slopes = [name for name in columns if name != "Intercept"]
-    if text in slopes:
-        return _unit(text, columns), ""
-    must = f"`mean`, `column[a] - column[b]`{', or one of ' if slopes else ''}{', '.join(slopes)}"
-    raise UserError(place, must, text, f"correct the contrast{suggest(text, slopes)}")
+    listed = f"`mean`, `column[a] - column[b]`{', or one of ' if slopes else ''}{', '.join([*known, *slopes])}"
+    near = suggest(text, [*known, *slopes])
+    raise UserError(place, listed, text, f"correct the contrast{near}")
 
 
-def _at_level(factor: str, level: str, matrix: ModelMatrix, people: pd.DataFrame, place: str) -> np.ndarray:
-    """Return the mean row of the design matrix if every participant were in one level."""
-    known = {str(value): value for value in sorted(people[factor].unique())}
+def _expected(targets: Sequence[Target], matrix: ModelMatrix, rows: pd.DataFrame) -> np.ndarray:
+    """Return the mean row of the design matrix ``(k,)`` if columns had other values in all rows."""
+    moved = rows.assign(**{name: rows[name] + value if added else value for name, value, added in targets})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        made = matrix.model_spec.get_model_matrix(moved)
+    mean: np.ndarray = np.asarray(made, dtype=np.float64).mean(axis=0)
+    return mean
+
+
+def _level(factor: str, level: str, rows: pd.DataFrame, place: str) -> Target:
+    known = {str(value): value for value in sorted(rows[factor].unique())}
     if level not in known:
         must = f"a level of `{factor}` among the analysed participants ({', '.join(known)})"
         raise UserError(place, must, level, f"correct the level{suggest(level, known)}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        moved = matrix.model_spec.get_model_matrix(people.assign(**{factor: known[level]}))
-    mean: np.ndarray = np.asarray(moved, dtype=np.float64).mean(axis=0)
-    return mean
+    return factor, known[level], False
 
 
 def _unit(name: str, columns: tuple[str, ...]) -> np.ndarray:
@@ -212,6 +364,8 @@ def _check_factor(factor: str, people: pd.DataFrame, model: Model, place: str) -
 
 def _check_groups(people: pd.DataFrame, model: Model, where: object) -> None:
     for name in groups(people, model):
+        if "participant_id" in people:
+            people = people.drop_duplicates(["participant_id", name])
         counts = people[name].value_counts().sort_index()
         if len(counts) < 2 or counts.min() < 2:
             got = ", ".join(f"{level}: {count}" for level, count in counts.items()) or "nobody"

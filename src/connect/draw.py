@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from connect.changes import conditions_of
+from connect.changes import conditions_of, parts_of
 from connect.config import read
 from connect.figures import (  # noqa: F401 - each module registers its figures
     STYLE,
@@ -107,6 +107,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     inputs = Inputs(
         atlas=settings, cohort=plan, measure=read(Measure, measure), model=question,
         conditions=conditions_of(question.condition, plan, model),
+        part=parts_of(question.condition, plan, model)[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
         kept=read_table(kept), scans=read_table(scans), connectomes=read_array(connectomes),
         domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from formulaic import Formula
 
-from connect.design import MOTION, Design, design
-from connect.inference import fit, permutation_test
+from connect.design import BASELINE, MOTION, motion_of
+from connect.question import Question, question
 from connect.settings.model import Model
 
 SIGNIFICANT = 0.05
@@ -28,13 +28,13 @@ whose g depends on the unit of its column."""
 ADVICE = "connectivity changes with motion, so read the effect with the covariate and look at the figure of motion"
 
 
-def motion_test(people: pd.DataFrame, model: Model, where: object) -> dict[str, Any]:
+def motion_test(rows: pd.DataFrame, model: Model, where: object) -> dict[str, Any]:
     """Test the contrast of a model in the change in mean framewise displacement (mm), without it as a covariate.
 
     Parameters
     ----------
-    people
-        The analysed participants, complete in every variable of the model, with the change in motion.
+    rows
+        One row per row of the model, complete in every variable, with motion.
     model
         Formula, contrast and settings of the test.
     where
@@ -48,47 +48,52 @@ def motion_test(people: pd.DataFrame, model: Model, where: object) -> dict[str, 
         :data:`SIGNIFICANT`, else None.
     """
     keys = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "p")
-    blank = {**dict.fromkeys(keys), "n": len(people), "unit": "mm", "flag": None}
-    if model.contrast != "mean" and MOTION in _words(model.contrast):
+    blank = {**dict.fromkeys(keys), "n": int(rows["participant_id"].nunique()), "unit": "mm", "flag": None}
+    if model.contrast != "mean" and motion_of(model) in _words(model.contrast):
         return blank
-    made = design(people, without_motion(model), where)
-    change = people[[MOTION]].to_numpy(dtype=np.float64)
-    found, tested = fit(change, made, model.confidence), permutation_test(change, made, model.permutations, model.seed)
+    asked, name = question(rows, without_motion(model), where), motion_of(model)
+    change = rows[[name]].to_numpy(dtype=np.float64)
+    found, tested = asked.estimates(change), asked.tests(change)
     columns = (found.estimate, found.low, found.high, found.g, found.g_low, found.g_high, tested.p)
-    if np.isnan(found.t[0]):
+    if np.isnan(found.statistic[0]):
         return blank
-    record = {**blank, **{key: float(column[0]) for key, column in zip(keys, columns, strict=True)}}
-    return {**record, "flag": flag(record, model, made)}
+    record = {key: None if np.isnan(column[0]) else float(column[0]) for key, column in zip(keys, columns, strict=True)}
+    return {**blank, **record, "flag": flag(record, model, asked)}
 
 
 def without_motion(model: Model) -> Model:
     """Return a model without the terms that contain the change in motion."""
-    terms = [str(term) for term in Formula(model.formula) if MOTION in _words(str(term))]
+    known = (motion_of(model), BASELINE)
+    terms = [str(term) for term in Formula(model.formula) if any(name in _words(str(term)) for name in known)]
     return dataclasses.replace(model, formula=" - ".join([model.formula, *terms]), motion_covariate=False)
 
 
-def flag(found: dict[str, Any], model: Model, made: Design) -> str | None:
+def flag(found: dict[str, Any], model: Model, asked: Question) -> str | None:
     """Return in a sentence that the intervention changed motion, or None if nothing speaks for it."""
-    slope = model.contrast != "mean" and not made.arms
-    if found["p"] >= SIGNIFICANT and (slope or abs(found["g"]) < LARGE):
+    slope = model.contrast != "mean" and not asked.asked.arms
+    if found["p"] >= SIGNIFICANT and (slope or abs(found["g"] or 0) < LARGE):
         return None
+    sure = found["p"] < SIGNIFICANT
+    if found["estimate"] is None:
+        return f"{_finding(model, asked, sure=sure)}: p {found['p']:.2g}; {ADVICE}"
     estimate, low, high, g = (f"{found[key]:.2g}" for key in ("estimate", "ci_low", "ci_high", "g"))
     size = f"{estimate} mm ({100 * model.confidence:g} % CI {low} to {high}), g {g}"
-    return f"{_finding(model, made, sure=found['p'] < SIGNIFICANT)}: {size}; {ADVICE}"
+    return f"{_finding(model, asked, sure=sure)}: {size}; {ADVICE}"
 
 
-def _finding(model: Model, made: Design, *, sure: bool) -> str:
+def _finding(model: Model, asked: Question, *, sure: bool) -> str:
     may, differs = ("", "differs") if sure else ("may ", "may differ")
-    if made.arms:
-        first, second = re.findall(r"\[([^]]+)\]", model.contrast)
-        return f"the arms {may}differ in the change of head motion ({first} minus {second})"
+    what = "the change of head motion" if motion_of(model) == MOTION else "head motion"
+    if asked.asked.arms:
+        levels = f" ({' minus '.join(asked.asked.levels)})" if asked.asked.levels else ""
+        return f"the arms {may}differ in {what}{levels}"
     if model.contrast != "mean":
-        return f"the change of head motion {differs} with `{model.contrast}`"
-    first, _, second = model.condition.partition(" - ")
-    if second:
-        return f"the change of head motion {differs} between conditions ({first} minus {second})"
+        return f"{what} {differs} with `{model.contrast}`"
+    if asked.together or " - " in model.condition:
+        conditions = "" if asked.together else f" ({model.condition.replace(' - ', ' minus ')})"
+        return f"{what} {differs} between conditions{conditions}"
     changed = "changed" if sure else "may have changed"
-    return f"head motion {changed} from before to after{f' under {first}' if first else ''}"
+    return f"head motion {changed} from before to after{f' under {model.condition}' if model.condition else ''}"
 
 
 def _words(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from connect.config import suggest
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
 
-RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "analysed", "reason", *QUANTITIES)
+RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *QUANTITIES)
 """Columns that connect writes beside those of the participants table."""
 
 

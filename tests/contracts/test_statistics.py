@@ -119,7 +119,7 @@ def test_the_other_way_round_changes_signs_and_no_p(name: str) -> None:
         other = made(name, contrast=backwards)
         same(fit(Y, other, 0.95), there)
         moved = inference.permutation_test(Y, other, 5000 if name in EXACT else 199, 1)
-    for key, low, high in (("estimate", "low", "high"), ("g", "g_low", "g_high"), ("t", "t", "t")):
+    for key, low, high in (("estimate", "low", "high"), ("g", "g_low", "g_high"), ("statistic", "statistic", "statistic")):
         np.testing.assert_allclose(getattr(there, key), -getattr(here, key))
         np.testing.assert_allclose(getattr(there, low), -getattr(here, high), rtol=1e-5, atol=1e-6)
     same(moved, result(Y, name))
@@ -223,7 +223,7 @@ def test_no_data_break_it(values: list[int], offset: float, name: str) -> None:
     """Ties, constants and zeros: either a proper p or a missing one, the same in the fit and in the test."""
     y = (np.array(values) / 3 + offset)[:, None] * [1.0, -1.0, 0.1]
     found, fitted = result(y, name, n=99), fit(y, made(name), 0.95)
-    np.testing.assert_array_equal(np.isnan(found.p), np.isnan(fitted.t))
+    np.testing.assert_array_equal(np.isnan(found.p), np.isnan(fitted.statistic))
     assert np.isnan(found.p[0]) or 0 < found.p[0] <= 1
     np.testing.assert_array_equal(found.p, np.repeat(found.p[:1], 3))
     np.testing.assert_array_equal(found.p_fwe, found.p)

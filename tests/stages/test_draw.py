@@ -103,7 +103,13 @@ def make(
     inputs["connectomes"] = folder / "connectomes.npy"
     found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
-    compare(**inputs, **found, participants=folder / "people.tsv", network_tests=folder / "network_tests.tsv")
+    compare(
+        **inputs,
+        **found,
+        participants=folder / "people.tsv",
+        network_tests=folder / "network_tests.tsv",
+        components=folder / "components.tsv",
+    )
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | assessed(folder, inputs)
 
 
@@ -363,7 +369,7 @@ def test_motion_is_of_those_whom_the_model_is_about(tmp_path: Path, drawn: Drawn
 def test_the_glass_brain_shows_the_largest_effects_of_the_block(arms: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(arms, "glass_brain", edges=7)
     inside = inputs.edge_tests["block"] == "between"
-    expected = inputs.edge_tests.loc[inside, "t"].abs().nlargest(7).index
+    expected = inputs.edge_tests.loc[inside, "statistic"].abs().nlargest(7).index
     assert strongest(inputs, 7).tolist() == expected.tolist()
     coronal = made.axes[2]
     assert len(coronal.lines) == 7

@@ -191,7 +191,7 @@ def _study(folder: Path) -> Study:
         out = folder / "compare" / "clean" / model
         common = {name: study.inputs()[name] for name in ("strategy", "measure", "atlas", "domains", "cohort")}
         tables = {"domain_tests": "domains", "network_tests": "networks", "edge_tests": "edges"}
-        tables |= {"values": "values", "people": "participants"}
+        tables |= {"components": "components", "values": "values", "people": "participants"}
         compare(
             connectomes=folder / "connectomes.npy",
             scans=folder / "scans.tsv",
@@ -604,7 +604,7 @@ def test_an_untestable_primary_quantity_is_said_to_be_one(study: Study, tmp_path
 def test_the_strongest_rows_come_first_and_all_that_survive_are_kept() -> None:
     t = np.linspace(0.1, 9, 300) * np.where(np.arange(300) % 2, 1, -1)
     p = np.linspace(1, 0.001, 300)
-    table = pd.DataFrame({"t": t, "p": p, "p_fwe": np.minimum(1, p * 20), "reason": None})
+    table = pd.DataFrame({"statistic": t, "p": p, "p_fwe": np.minimum(1, p * 20), "reason": None})
     shown = sections.strongest(table, 0.05)
     assert [row["p"] for row in shown] == sorted(p)[: sections.LEAST]
     many = sections.strongest(table.assign(p_fwe=p / 100), 0.05)
@@ -612,7 +612,7 @@ def test_the_strongest_rows_come_first_and_all_that_survive_are_kept() -> None:
     some = sections.strongest(table.assign(p_fwe=np.where(p < 0.1, 0.01, 1.0)), 0.05)
     assert len(some) == int((p < 0.1).sum())
     tied = sections.strongest(table.assign(p=0.5, p_fwe=1.0), 0.05)
-    assert abs(tied[0]["t"]) == 9
+    assert abs(tied[0]["statistic"]) == 9
     crossed = sections.strongest(table.assign(p=p[::-1], p_fwe=1.0), 0.05)
     assert [row["p"] for row in crossed] == sorted(p)[: sections.LEAST]
 

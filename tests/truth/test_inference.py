@@ -82,7 +82,7 @@ def test_a_contrast_equals_statsmodels(formula: str, contrast: str, theirs: str)
         expected = fitted.t_test(_vector(fitted, theirs))
         assert design(table, model(formula, contrast), "m").df == fitted.df_resid
         np.testing.assert_allclose(ours.estimate[column], expected.effect.item(), rtol=1e-8)
-        np.testing.assert_allclose(ours.t[column], expected.tvalue.item(), rtol=1e-8)
+        np.testing.assert_allclose(ours.statistic[column], expected.tvalue.item(), rtol=1e-8)
         np.testing.assert_allclose([ours.low[column], ours.high[column]], expected.conf_int(0.1)[0], rtol=1e-8)
 
 
@@ -102,7 +102,7 @@ def test_the_mean_change_is_that_of_average_covariates_and_no_change_in_motion()
     centred = table.assign(y=y[:, 0], age=table["age"] - table["age"].mean(), year=table["year"] - table["year"].mean())
     theirs = smf.ols("y ~ age + year + fd_change", centred).fit()
     np.testing.assert_allclose(ours.estimate[0], theirs.params["Intercept"], rtol=1e-8)
-    np.testing.assert_allclose(ours.t[0], theirs.tvalues["Intercept"], rtol=1e-8)
+    np.testing.assert_allclose(ours.statistic[0], theirs.tvalues["Intercept"], rtol=1e-8)
     np.testing.assert_allclose([ours.low[0], ours.high[0]], theirs.conf_int().loc["Intercept"], rtol=1e-8)
 
 
@@ -139,15 +139,15 @@ def test_large_covariates_lose_no_precision() -> None:
     shifted = table.assign(date=20240000.0 + table["age"])
     exact = fit(y, plain("~ arm + age", "arm[training] - arm[waiting]", table), 0.95)
     ours = fit(y, plain("~ arm + date", "arm[training] - arm[waiting]", shifted), 0.95)
-    np.testing.assert_allclose(ours.t, exact.t, rtol=1e-7)
+    np.testing.assert_allclose(ours.statistic, exact.statistic, rtol=1e-7)
 
 
 def test_a_mean_change_without_covariates_is_the_paired_t_test() -> None:
     pre, post = changes(9, seed=3), changes(9, seed=4)
     ours = fit(post - pre, one_group(9), 0.95)
     theirs = stats.ttest_rel(post, pre)
-    np.testing.assert_allclose(ours.t, theirs.statistic)
-    np.testing.assert_allclose(ours.t, stats.ttest_1samp(post - pre, 0).statistic)
+    np.testing.assert_allclose(ours.statistic, theirs.statistic)
+    np.testing.assert_allclose(ours.statistic, stats.ttest_1samp(post - pre, 0).statistic)
     np.testing.assert_allclose([ours.low, ours.high], list(theirs.confidence_interval(0.95)))
     np.testing.assert_allclose(interval((post - pre)[:, 0], 0.95), [ours.estimate[0], ours.low[0], ours.high[0]])
 
@@ -155,7 +155,7 @@ def test_a_mean_change_without_covariates_is_the_paired_t_test() -> None:
 def test_two_arms_without_covariates_are_the_two_sample_t_test() -> None:
     y = changes(17)
     ours, theirs = fit(y, two_arms(10, 7), 0.95), stats.ttest_ind(y[:10], y[10:])
-    np.testing.assert_allclose(ours.t, theirs.statistic)
+    np.testing.assert_allclose(ours.statistic, theirs.statistic)
     np.testing.assert_allclose(ours.estimate, y[:10].mean(axis=0) - y[10:].mean(axis=0))
     np.testing.assert_allclose([ours.low, ours.high], list(theirs.confidence_interval(0.95)))
 
@@ -249,7 +249,7 @@ def test_freedman_lane_equals_a_loop_that_permutes_residuals_and_refits(formula:
         t.append(np.abs(beta[0]) / np.sqrt(rss / (n - full.shape[1]) * np.linalg.inv(full.T @ full)[0, 0]))
     t = np.array(t)
     ours = permutation_test(y, made, n_permutations, 3)
-    np.testing.assert_allclose(np.abs(fit(y, made, 0.95).t), t[0])
+    np.testing.assert_allclose(np.abs(fit(y, made, 0.95).statistic), t[0])
     np.testing.assert_array_equal(ours.p, (t >= t[0] - 1e-9).mean(axis=0))
     np.testing.assert_array_equal(ours.p_fwe, (t.max(axis=1)[:, None] >= t[0] - 1e-9).mean(axis=0))
 
@@ -268,7 +268,7 @@ def test_freedman_lane_agrees_with_nilearn() -> None:
         random_state=1,
     )
     ours = permutation_test(y, made, n_permutations, 1)
-    np.testing.assert_allclose(fit(y, made, 0.95).t, theirs["t"][0])
+    np.testing.assert_allclose(fit(y, made, 0.95).statistic, theirs["t"][0])
     p = 10 ** -theirs["logp_max_t"][0]
     error = np.sqrt(2 * np.maximum(p * (1 - p), 0.001) / n_permutations)
     assert np.all(np.abs(ours.p_fwe - p) < 4.5 * error)
@@ -331,7 +331,7 @@ def test_an_arrangement_that_leaves_no_variance_counts_against_an_effect() -> No
 def test_nothing_to_test_gives_nothing() -> None:
     for y in (np.empty((8, 0)), np.full((8, 3), np.nan)):
         found = permutation_test(y, one_group(8), 199, 1)
-        assert np.isnan(fit(y, one_group(8), 0.95).t).all()
+        assert np.isnan(fit(y, one_group(8), 0.95).statistic).all()
         assert found.p.shape == found.p_fwe.shape == found.q_fdr.shape == y.shape[1:]
         assert all(np.isnan(values).all() for values in (found.p, found.p_fwe, found.q_fdr))
 

@@ -1,6 +1,6 @@
 # Purpose: test what changed, from domains to network pairs to edges, with one model.
 # In:      connectomes, screened scans, atlas and domains, cohort, participants, model.
-# Out:     a table of tests per level, values per session, participants used or not and why, a summary.
+# Out:     a table of tests per level, components of edges, values per session, participants used or not and why, a summary.
 
 
 rule compare:
@@ -20,6 +20,7 @@ rule compare:
         domain_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
         network_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
         edge_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
+        components="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/components.tsv",
         values="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/values.tsv",
         people="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
         summary="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/summary.json",
@@ -31,5 +32,5 @@ rule compare:
         "connect compare --connectomes {input.connectomes:q} --scans {input.scans:q} --kept {input.kept:q}"
         " --strategy {input.strategy:q} --measure {input.measure:q} --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q}"
         " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
-        " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --values {output.values:q}"
+        " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --values {output.values:q}"
         " --people {output.people:q} --summary {output.summary:q} 2> {log:q}"

@@ -150,7 +150,7 @@ def change_weights(sessions: pd.DataFrame, conditions: Sequence[str]) -> np.ndar
     """
     rows = []
     for participant in dict.fromkeys(sessions["participant_id"]):
-        found = [weights(sessions, (condition,), participant) for condition in conditions]
+        found = [weights(sessions, {condition: 1.0}, participant) for condition in conditions]
         complete = [one for one in found if one is not None]
         rows += [np.mean(complete, axis=0)] if complete else []
     return np.array(rows).reshape(len(rows), len(sessions))

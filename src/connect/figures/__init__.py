@@ -77,6 +77,8 @@ class Inputs:
         Choices of the universe and the question.
     conditions
         Conditions of the cohort that the model uses; one empty name without conditions.
+    part
+        Weight of each in what is modelled, the first if several weightings are tested together.
     parcels
         Parcels table, one row per parcel.
     domain
@@ -101,6 +103,7 @@ class Inputs:
     measure: Measure
     model: Model
     conditions: tuple[str, ...]
+    part: Mapping[str, float]
     parcels: pd.DataFrame
     domain: np.ndarray
     kept: pd.DataFrame

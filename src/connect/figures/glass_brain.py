@@ -66,7 +66,7 @@ def coordinates(inputs: Inputs) -> np.ndarray:
 def strongest(inputs: Inputs, count: int) -> np.ndarray:
     """Return the edges of the emotion x cognition block with the largest |t|, at most ``count``, strongest first."""
     inside = _tested(inputs)
-    t = np.abs(inputs.edge_tests["t"].to_numpy()[inside])
+    t = np.abs(inputs.edge_tests["statistic"].to_numpy()[inside])
     ranked: np.ndarray = inside[np.argsort(-t, kind="stable")][:count]
     return ranked
 
@@ -85,7 +85,7 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
 
 def _tested(inputs: Inputs) -> np.ndarray:
     """Return the edges of the emotion x cognition block that could be tested."""
-    return np.flatnonzero(domain_edges(inputs.domain)[PRIMARY] & inputs.edge_tests["t"].notna().to_numpy())
+    return np.flatnonzero(domain_edges(inputs.domain)[PRIMARY] & inputs.edge_tests["statistic"].notna().to_numpy())
 
 
 def _brains(axes: Axes, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from connect.changes import weights
+from connect.changes import CHANGE, weights
 from connect.figures import (
     FIRM,
     PHASES,
@@ -30,6 +30,7 @@ from connect.figures import (
     wrapped,
 )
 from connect.inference import interval
+from connect.outcome import PHASES as PHASES_OF
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
 
@@ -76,7 +77,7 @@ def change_of(inputs: Inputs) -> pd.DataFrame:
     people = inputs.analysed
     changes = []
     for participant in people["participant_id"]:
-        kernel = weights(sessions, inputs.conditions, participant)
+        kernel = weights(sessions, inputs.part, participant, PHASES_OF.get(inputs.model.outcome, CHANGE))
         changes.append(np.nan if kernel is None else kernel[kernel != 0] @ sessions.loc[kernel != 0, PRIMARY])
     return people[["participant_id", "arm"]].assign(change=changes).reset_index(drop=True)
 

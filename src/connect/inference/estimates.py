@@ -13,15 +13,31 @@ from connect.inference.rows import Space, places, space
 
 @dataclass(frozen=True)
 class Fit:
-    """The contrast in each column: arrays ``(n_columns,)``; NaN for a column that cannot be tested."""
+    """The contrast in each column: arrays ``(n_columns,)``; NaN for a column that cannot be tested.
+
+    Parameters
+    ----------
+    estimate, low, high
+        Contrast and its interval; NaN for a contrast of several rows, which is no single number.
+    statistic
+        Student's t, or F of several rows.
+    g, g_low, g_high
+        Hedges' g and its interval, or Cohen's f of several rows.
+    error
+        Standard error of the estimate.
+    df
+        Residual degrees of freedom.
+    """
 
     estimate: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    t: np.ndarray
+    statistic: np.ndarray
     g: np.ndarray
     g_low: np.ndarray
     g_high: np.ndarray
+    error: np.ndarray
+    df: np.ndarray
 
 
 def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
@@ -48,7 +64,35 @@ def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
     length = np.linalg.norm(_residual_effect(found, design))
     low, high = noncentrality(t, design.df, confidence) / length
     g = hedges_correction(design.df) * t / length
-    return Fit(estimate, estimate - half, estimate + half, t, g, low, high)
+    df = np.where(np.isnan(t), np.nan, design.df)
+    return Fit(estimate, estimate - half, estimate + half, t, g, low, high, error, df)
+
+
+def fit_together(changes: np.ndarray, design: Design, confidence: float) -> Fit:
+    """Test the rows of a contrast together by F in every column.
+
+    Cohen's f is the root of explained over unexplained variance, ``f² = q (F - 1) / n``, which like omega squared is
+    corrected for what chance explains (Olejnik and Algina 2003, doi:10.1037/1082-989X.8.4.434), and not below 0. Its
+    interval comes from the noncentral F distribution with noncentrality ``n f²`` (Steiger 2004,
+    doi:10.1037/1082-989X.9.2.164).
+
+    Parameters
+    ----------
+    changes
+        Outcome ``(n, n_columns)``.
+    design
+        A contrast of several rows.
+    confidence
+        Level of the intervals.
+    """
+    found, q, n = space(design), design.effect.shape[1], design.n
+    parts = [np.empty(0), *(_f_ratio(found, changes[:, at], design) for at in places(changes.shape[1]))]
+    f = np.concatenate(parts)
+    blank = np.full(f.shape, np.nan)
+    tail = (1 - confidence) / 2
+    low, high = (np.sqrt(noncentrality_f(f, q, design.df, p) / n) for p in (1 - tail, tail))
+    size, df = np.sqrt(np.maximum(q * (f - 1) / n, 0)), np.where(np.isnan(f), np.nan, design.df)
+    return Fit(blank, blank, blank, f, size, low, high, blank, df)
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float, float]:
@@ -67,6 +111,24 @@ def noncentrality(t: np.ndarray, df: int, confidence: float) -> np.ndarray:
     """Return the bounds ``(2, n_columns)`` of the noncentrality parameter behind observed t-values ``(n_columns,)``."""
     tail = (1 - confidence) / 2
     return np.stack([special.nctdtrinc(float(df), p, t) for p in (1 - tail, tail)])
+
+
+def noncentrality_f(f: np.ndarray, q: int, df: int, p: float) -> np.ndarray:
+    """Return the noncentrality at which F values ``(n_columns,)`` have the cumulative probability p; 0 if none has."""
+    central = stats.f.cdf(f, q, df)
+    found = np.zeros(f.shape)
+    found[central > p] = special.ncfdtrinc(q, df, p, f[central > p])
+    return np.where(np.isnan(f), np.nan, found)
+
+
+def _f_ratio(found: Space, changes: np.ndarray, design: Design) -> np.ndarray:
+    """Return F of each column; NaN without variance around the model."""
+    residuals = found.residuals(changes)
+    total = np.square(residuals).sum(axis=0)
+    explained = np.square(found.effect.T @ residuals).sum(axis=0)
+    left = np.where(total - explained > 1e-12 * total, total - explained, np.nan)
+    ratio: np.ndarray = explained / left * (design.df / design.effect.shape[1])
+    return ratio
 
 
 def _coefficient(found: Space, changes: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:

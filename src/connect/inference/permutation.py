@@ -73,6 +73,25 @@ class Tested:
         return float(np.sort(self.maxima)[n - allowed]) if allowed > 0 else np.inf
 
 
+@dataclass(frozen=True)
+class Group:
+    """Columns that share a design.
+
+    Parameters
+    ----------
+    values
+        Outcome of every participant ``(n, n_columns)``.
+    design
+        The contrast.
+    columns
+        Places of the columns in the whole family ``(n_columns,)``.
+    """
+
+    values: np.ndarray
+    design: Design
+    columns: np.ndarray
+
+
 def permutation_test(
     values: np.ndarray,
     design: Design,
@@ -97,26 +116,62 @@ def permutation_test(
     labels
         Permute the effect and not the residuals: exact where participants were assigned at random.
     listeners
-        Are given the statistics of the tested columns, see :func:`testable`.
+        Are given the statistics of all columns, NaN for those that are not tested.
     """
-    found = space(design)
-    tiles = _Tiles(values, found, testable(values, design))
-    observed = np.concatenate([np.empty(0), *(_strength(found, tile) for tile in tiles)])
-    bars = np.square(np.maximum(np.sqrt(observed) - TOLERANCE, 0))
-    counts, maxima = np.zeros(len(bars), np.int32), []
-    moves = Arrangements(design, n_permutations, seed)
+    group = Group(values, design, np.arange(values.shape[1]))
+    return permutation_test_of_groups([group], n_permutations, seed, labels=labels, listeners=listeners)
+
+
+def permutation_test_of_groups(
+    groups: Sequence[Group],
+    n_permutations: int,
+    seed: int,
+    *,
+    labels: bool = False,
+    listeners: Sequence[Listener] = (),
+) -> Tested:
+    """Test columns of which not all have the same design, in one family.
+
+    The designs must have the same rows, degrees of freedom, blocks and number of rows of the contrast. Parameters are
+    those of :func:`permutation_test`.
+    """
+    first = groups[0].design
+    q, n_columns = first.effect.shape[1], sum(len(group.columns) for group in groups)
+    works = [_Work(group, labels=labels) for group in groups]
+    moves, maxima = Arrangements(first, n_permutations, seed), []
     for block in moves.blocks(FEW if listeners else MANY):
-        rows = relabelled(found, design, block) if labels else rearranged(found, block, flips=design.flips)
-        made = _Block(rows, design.effect.shape[1], block if design.flips and rows.shape[1] == 1 else None)
-        best, heard = np.zeros(len(block)), np.empty((len(block) if listeners else 0, len(bars)), np.float32)
-        for tile, at in zip(tiles, tiles.places, strict=True):
-            made.tally(target(tile, bars[at]), counts[at], best, heard[:, at])
+        best, heard = np.zeros(len(block)), np.full((len(block) if listeners else 0, n_columns), np.nan, np.float32)
+        for work in works:
+            work.take(block, best, heard)
         maxima.append(best)
         for listener in listeners:
-            listener.add(statistic(heard, design))
-    p, p_fwe = counts / moves.count, _share_at_least(np.concatenate(maxima), bars)
-    p, p_fwe = (_spread(each, tiles.use) for each in (p, p_fwe))
-    return Tested(p, p_fwe, fdr(p), _t_or_f(np.concatenate(maxima), design))
+            listener.add(statistic(heard, first))
+    counts, bars, use = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns, dtype=bool)
+    for work in works:
+        counts[work.columns], bars[work.columns], use[work.columns] = work.counts, work.bars, True
+    return tested(counts[use], np.concatenate(maxima), bars[use], use, q, first.df)
+
+
+def tested(counts: np.ndarray, maxima: np.ndarray, bars: np.ndarray, use: np.ndarray, q: int, df: int) -> Tested:
+    """Return the p-values from counts.
+
+    Parameters
+    ----------
+    counts
+        How many arrangements reach the bar of each used column ``(n_used,)``.
+    maxima
+        Largest R² of each arrangement ``(n_arrangements,)``.
+    bars
+        R² to reach of each used column ``(n_used,)``.
+    use
+        Which columns are used ``(n_columns,)``.
+    q
+        Rows of the contrast.
+    df
+        Residual degrees of freedom.
+    """
+    p, p_fwe = (_spread(each, use) for each in (counts / len(maxima), _share_at_least(maxima, bars)))
+    return Tested(p, p_fwe, fdr(p), _t_or_f(maxima, q, df))
 
 
 def testable(values: np.ndarray, design: Design) -> np.ndarray:
@@ -150,11 +205,37 @@ def fdr(p: np.ndarray) -> np.ndarray:
     return _spread(stats.false_discovery_control(p[finite]), finite) if finite.any() else np.full(p.shape, np.nan)
 
 
+class _Work:
+    """The counting of a group of columns."""
+
+    def __init__(self, group: Group, *, labels: bool) -> None:
+        self.design, self.labels, self.space = group.design, labels, space(group.design)
+        use = testable(group.values, group.design)
+        self.columns, self.tiles = group.columns[use], _Tiles(group.values, self.space, use)
+        observed = np.concatenate([np.empty(0), *(_strength(self.space, tile) for tile in self.tiles)])
+        self.bars = np.square(np.maximum(np.sqrt(observed) - TOLERANCE, 0))
+        self.counts = np.zeros(len(self.bars), np.int32)
+
+    def take(self, moves: np.ndarray, best: np.ndarray, heard: np.ndarray) -> None:
+        """Count a block of arrangements; ``best`` grows, and unless it is empty the columns of ``heard`` are filled."""
+        if self.labels:
+            rows = relabelled(self.space, self.design, moves)
+        else:
+            rows = rearranged(self.space, moves, flips=self.design.flips)
+        alone = self.design.flips and rows.shape[1] == 1
+        block = _Block(rows, self.design.effect.shape[1], moves if alone else None)
+        out = np.empty((len(heard), len(self.bars)), np.float32)
+        for tile, at in zip(self.tiles, self.tiles.places, strict=True):
+            block.tally(target(tile, self.bars[at]), self.counts[at], best, out[:, at])
+        if out.size:
+            heard[:, self.columns] = out
+
+
 class _Tiles:
     """Residuals ``(n_tile, n)`` of the used columns, each of length 1, tile by tile; few are kept in memory."""
 
     def __init__(self, values: np.ndarray, found: Space, use: np.ndarray) -> None:
-        self.values, self.found, self.use = values, found, use
+        self.values, self.found = values, found
         self.columns = np.flatnonzero(use)
         self.places = list(places(len(self.columns)))
         self.kept = [self._tile(at) for at in self.places] if len(self.columns) * len(values) <= KEPT else None
@@ -205,11 +286,10 @@ def _patterns(signs: np.ndarray, n_groups: int) -> np.ndarray:
     return found
 
 
-def _t_or_f(strength: np.ndarray, design: Design) -> np.ndarray:
+def _t_or_f(strength: np.ndarray, q: int, df: int) -> np.ndarray:
     """Return |t|, or F, of R² in double precision; infinite where the model fits perfectly."""
-    q = design.effect.shape[1]
     left = 1 - strength
-    ratio = np.divide(strength, left, out=np.full(strength.shape, np.inf), where=left > 0) * (design.df / q)
+    ratio = np.divide(strength, left, out=np.full(strength.shape, np.inf), where=left > 0) * (df / q)
     found: np.ndarray = np.sqrt(ratio) if q == 1 else ratio
     return found
 

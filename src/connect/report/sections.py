@@ -86,7 +86,7 @@ def rows(table: pd.DataFrame) -> Rows:
 
 def strongest(table: pd.DataFrame, alpha: float) -> Rows:
     """Return the rows that survive correction, or more to make :data:`LEAST`, sorted by p-value and then by |t|."""
-    tested = table[table["t"].notna()].assign(size=lambda found: -found["t"].abs())
+    tested = table[table["statistic"].notna()].assign(size=lambda found: -found["statistic"].abs())
     ordered = tested.sort_values(["p_fwe", "p", "size"], kind="stable").drop(columns="size")
     return rows(ordered.head(min(MOST, max(LEAST, int((tested["p_fwe"] <= alpha).sum())))))
 
@@ -96,7 +96,7 @@ def untested(results: Iterable[Result]) -> Rows:
     found = []
     for result in results:
         for level, table in result.levels.items():
-            for reason, count in table.loc[table["t"].isna(), "reason"].value_counts().items():
+            for reason, count in table.loc[table["statistic"].isna(), "reason"].value_counts().items():
                 found.append({"model": result.name, "level": level, "n": count, "of": len(table), "reason": reason})
     return found
 

@@ -15,9 +15,13 @@ from connect.errors import UserError
 class Session:
     """What a session label stands for."""
 
-    phase: Literal["pre", "post"] = setting("before or after the intervention")
+    phase: Literal["pre", "post", "other"] = setting(
+        "before or after the intervention; `other` counts only in models of all sessions and slopes per week"
+    )
     condition: str = setting("condition of a within-participant design, such as drug or placebo", default="")
-    weeks: float | None = setting("time since the first session", default=None, unit="weeks")
+    weeks: float | str | None = setting(
+        "time since the first session, or the participants' column that holds it", default=None, unit="weeks"
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Cohort:
             )
         meanings = [(session.phase, session.condition) for session in self.sessions.values()]
         for meaning in meanings:
-            if meanings.count(meaning) > 1:
+            if meanings.count(meaning) > 1 and meaning[0] != "other":
                 must = "each phase once per condition"
                 got = f"phase `{meaning[0]}`, condition `{meaning[1]}` twice"
                 raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from connect.config import setting
 from connect.errors import UserError
@@ -13,23 +14,65 @@ ALLOWED_CALLS = ("C", "bs")
 
 
 @dataclass(frozen=True)
+class Components:
+    """How edges are joined to components (network-based statistic)."""
+
+    p: tuple[float, ...] = setting(
+        "uncorrected two-sided p below which edges form components; several are corrected for having been tried",
+        default=(0.01, 0.005, 0.001),
+    )  # fmt: skip
+    size: Literal["extent", "intensity"] = setting(
+        "size of a component: its number of edges, or the sum of what they exceed the threshold by", default="extent"
+    )
+
+    def __post_init__(self) -> None:
+        if not self.p or any(not 0 < p < 0.5 for p in self.p) or len(set(self.p)) < len(self.p):
+            must = "different p-values between 0 and 0.5"
+            raise UserError("key components.p", must, ", ".join(map(str, self.p)) or "none", "write `[0.01, 0.001]`")
+
+
+@dataclass(frozen=True)
 class Model:
-    """A linear model of the change of each participant.
+    """A linear model of one outcome for each participant, or a mixed model of all sessions.
 
     The change is post minus pre. In a within-participant design (sessions with conditions), ``condition: drug`` takes
-    the change under one condition and ``condition: drug - placebo`` the difference of two changes.
+    the change under one condition, ``condition: drug - placebo`` the difference of two changes, ``drug + placebo``
+    their mean, and ``a, b, c`` tests all differences among the changes together.
     """
 
     question: str = setting("the question in a sentence, for the report")
     formula: str = setting("right-hand side in R's notation over participants' columns, such as `~ group + age`")
-    contrast: str = setting("`mean` (of the change), `group[a] - group[b]` (two arms), or a numeric column (its slope)")
-    condition: str = setting("`a` or `a - b`, names of conditions of the cohort", default="")
+    contrast: str = setting(
+        "`mean`; `group[a] - group[b]` (two arms); `group` (any difference among arms, F); a numeric column (its "
+        "slope); or two of these joined by ` : ` (an interaction)"
+    )
+    outcome: Literal["change", "rate", "pre", "post", "sessions"] = setting(
+        "`change` (post minus pre), `rate` (change per week), `pre` or `post` (one session), "
+        "or `sessions` (every session, in a mixed model)",
+        default="change",
+    )  # fmt: skip
+    condition: str = setting("`a`, `a - b`, `a + b` or `a, b, c`: conditions of the cohort", default="")
     where: Mapping[str, tuple[str, ...]] = setting("participants' column: values to keep", default={})
-    motion_covariate: bool = setting("add the change in mean framewise displacement as a covariate", default=True)
+    motion_covariate: bool = setting(
+        "add motion as a covariate: the change in mean framewise displacement, or that of the session", default=True
+    )
+    test: Literal["auto", "residuals", "labels", "wild"] = setting(
+        "what is rearranged: residuals of the model without the effect (Freedman-Lane), labels of arms, or signs of "
+        "residuals under a statistic for unequal variances; `auto` follows the design",
+        default="auto",
+    )  # fmt: skip
+    randomised: bool = setting("whether the arms were assigned at random", default=False)
+    within_block: str = setting("participants' column (such as a site) inside which they are exchanged", default="")
+    whole_block: str = setting("participants' column (such as a family) whose members move together", default="")
+    smallest_effect: float | None = setting(
+        "smallest effect of interest in units of the estimate, for the test of equivalence", default=None
+    )
+    components: Components = setting("network-based statistic of the edges", default=Components())
     permutations: int = setting("permutations; fewer possible ones are all enumerated", default=5000, minimum=99)
+    resamples: int = setting("bootstrap resamples of the effect sizes", default=2000, minimum=200)
     confidence: float = setting("level of the intervals", default=0.95, minimum=0.5, maximum=0.999)
     alpha: float = setting("level of the tests", default=0.05, minimum=0.0001, maximum=0.5)
-    seed: int = setting("seed of the permutations", default=1, minimum=0)
+    seed: int = setting("seed of the permutations and resamples", default=1, minimum=0)
 
     def __post_init__(self) -> None:
         if not self.formula.lstrip().startswith("~"):
@@ -39,3 +82,8 @@ class Model:
         if calls or re.search(r"[{}\[\]`'\"]|(?<!\w)\.(?!\w)", self.formula):
             must = "names, numbers, operators, C() and bs()"
             raise UserError("key formula", must, self.formula, "compute other columns in the participants table")
+        if self.within_block and self.whole_block:
+            got = f"`{self.within_block}` and `{self.whole_block}`"
+            raise UserError("key whole_block", "one kind of blocks", got, "take out one of the two")
+        if self.smallest_effect is not None and self.smallest_effect <= 0:
+            raise UserError("key smallest_effect", "a number above 0", self.smallest_effect, "write its size")

@@ -1,0 +1,177 @@
+"""Compare sessions: what an intervention changed, tested from domains to network pairs to edges.
+
+The primary test is one number per participant: the change in mean connectivity of the emotion x cognition block. It
+costs no correction and is the gate: only when it passes are the finer levels more than exploratory. The other
+domain-level quantities, the network pairs and the edges are each corrected within their level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from connect.changes import Sessions, by_session, parts_of
+from connect.compare.levels import described, level
+from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.summary import summarise
+from connect.config import read
+from connect.motion import motion_test
+from connect.outcome import Outcome, select
+from connect.parcels import (
+    QUANTITIES,
+    Block,
+    block_means,
+    domain_edges,
+    domain_of,
+    domain_values,
+    network_blocks,
+)
+from connect.people import join_participants
+from connect.question import Question, question
+from connect.settings.atlas import Atlas
+from connect.settings.cohort import Cohort
+from connect.settings.domains import Domains
+from connect.settings.measure import Measure
+from connect.settings.model import Model
+from connect.tables import read_array, read_table, write_record, write_table
+
+LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
+    "network": {"a": "network", "b": "network", "n_edges": "edges averaged"},
+    "edge": {"a": "parcel", "b": "parcel", "block": "domains of the two parcels"},
+}
+
+
+def compare(  # noqa: PLR0913 - one parameter for each file
+    connectomes: Path,
+    scans: Path,
+    kept: Path,
+    strategy: Path,
+    measure: Path,
+    atlas: Path,
+    domains: Path,
+    cohort: Path,
+    participants: Path,
+    model: Path,
+    domain_tests: Path,
+    network_tests: Path,
+    edge_tests: Path,
+    components: Path,
+    values: Path,
+    people: Path,
+    summary: Path,
+) -> None:
+    """Test a model at the level of domains, network pairs and edges.
+
+    Parameters
+    ----------
+    connectomes
+        Connectomes of the kept scans (.npy).
+    scans
+        Table that names the rows of the connectomes.
+    kept
+        Table of the screen stage, for the reasons of exclusion.
+    strategy
+        Denoising strategy (YAML), named in the summary.
+    measure
+        Measure (YAML), for the unit of the values.
+    atlas
+        Atlas (YAML).
+    domains
+        Domains of the atlas (YAML).
+    cohort
+        Cohort (YAML).
+    participants
+        BIDS participants.tsv.
+    model
+        Model (YAML).
+    domain_tests
+        Output: results of the domain-level quantities.
+    network_tests
+        Output: results of the network pairs.
+    edge_tests
+        Output: results of the edges.
+    components
+        Output: connected components of edges (network-based statistic).
+    values
+        Output: domain-level quantities of every participant and session.
+    people
+        Output: every participant, analysed or not and why.
+    summary
+        Output: what was asked and found, in one record.
+    """
+    settings = read(Model, model)
+    parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
+    domain = domain_of(parcels, read(Domains, domains), domains)
+    plan = read(Cohort, cohort)
+    sessions = by_session(read_array(connectomes), read_table(scans), plan)
+    screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
+    subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
+    outcome = select(sessions, subjects, screened, settings, parts_of(settings.condition, plan, model), plan, model)
+    asked = question(outcome.rows, settings, model)
+    table = session_values(sessions, domain, outcome)
+    results, found = tests(sessions, table, parcels, domain, outcome, asked)
+    for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
+        columns = [str(column) for column in results[name] if column not in LABEL_COLUMNS[name]]
+        write_table(path, results[name], {**LABEL_COLUMNS[name], **described(columns)})
+    write_table(components, found, COMPONENT_COLUMNS)
+    write_table(values, table)
+    write_table(people, outcome.people)
+    names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
+    unit = read(Measure, measure).unit
+    record = summarise(results, table, outcome, asked)
+    moved = motion_test(outcome.rows, settings, model)
+    write_record(summary, {**names, "unit": unit, **record, "motion": moved})
+
+
+def session_values(sessions: Sessions, domain: np.ndarray, outcome: Outcome) -> pd.DataFrame:
+    """Return the domain-level quantities of every session, over the edges that all sessions in use have."""
+    known = [name for name in outcome.people if name not in (*sessions.table, "fd_change", "reason")]
+    table = sessions.table.merge(outcome.people[["participant_id", *known]], on="participant_id", how="left")
+    values = domain_values(sessions.connectomes, domain, outcome.use)
+    return table.assign(condition=table["condition"].replace("", None), **values)
+
+
+def tests(
+    sessions: Sessions,
+    values: pd.DataFrame,
+    parcels: pd.DataFrame,
+    domain: np.ndarray,
+    outcome: Outcome,
+    asked: Question,
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Return the results of domains, network pairs and edges, one table each, and the components of edges."""
+    blocks = network_blocks(list(parcels["network"]))
+    pairs = block_means(sessions.connectomes, blocks, outcome.use)
+    quantities = values[list(QUANTITIES)].to_numpy()
+    sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
+    label = pd.DataFrame({"quantity": list(QUANTITIES), "n_edges": [*sizes, sum(sizes)]})
+    primary = level(asked, outcome, quantities[:, :1], label[:1], "primary test, not corrected")
+    others = level(asked, outcome, quantities[:, 1:], label[1:], "other domain-level quantities")
+    networks = level(asked, outcome, pairs, _network_labels(blocks, outcome.use), "network pairs")
+    joined = EdgeNetworks(asked, len(parcels), blocks)
+    edges = np.where(outcome.use, sessions.connectomes, np.nan)
+    single = level(asked, outcome, edges, _edge_labels(parcels, domain), "edges", joined.listeners)
+    found = {
+        "domain": pd.concat([primary, others], ignore_index=True),
+        "network": joined.of_blocks(networks),
+        "edge": joined.of_edges(single),
+    }
+    return found, joined.components(list(parcels["name"]))
+
+
+def _network_labels(blocks: Sequence[Block], use: np.ndarray) -> pd.DataFrame:
+    rows = [(block.a, block.b, int(use[block.edges].sum())) for block in blocks]
+    return pd.DataFrame(rows, columns=["a", "b", "n_edges"])
+
+
+def _edge_labels(parcels: pd.DataFrame, domain: np.ndarray) -> pd.DataFrame:
+    first, second = np.triu_indices(len(parcels), 1)
+    names = parcels["name"].to_numpy()
+    block = np.full(first.size, None, dtype=object)
+    for name, chosen in domain_edges(domain).items():
+        block[chosen] = name
+    return pd.DataFrame({"a": names[first], "b": names[second], "block": block})

@@ -1,0 +1,153 @@
+"""The rows of one level: estimates with intervals, effect sizes, evidence, tests, and how they were corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.inference import Fit, Tested
+from connect.inference.bootstrap import Bootstrap
+from connect.inference.effects import Effect, arm_effects, group_effects, paired_effects
+from connect.inference.evidence import equivalence, log10_bayes_factor
+from connect.inference.permutation import Listener
+from connect.inference.power import critical_t, detectable_effect
+from connect.inference.reliability import icc, mean_squares, measurement_error, minimal_detectable_change
+from connect.outcome import Outcome
+from connect.question import Question
+
+POWER = 0.8
+"""Probability with which the smallest detectable effect is found."""
+
+BASE: Mapping[str, str] = {
+    "n": "participants analysed",
+    "estimate": "contrast, in units of the measure, per week for a rate or a slope on weeks; n/a of several",
+    "ci_low": "lower bound of the estimate's interval",
+    "ci_high": "upper bound of the estimate's interval",
+    "g": "Hedges' g: estimate in residual standard deviations, corrected for small samples; Cohen's f if several are "
+    "tested together; estimate in total standard deviations in a mixed model",
+    "g_low": "lower bound of g",
+    "g_high": "upper bound of g",
+    "statistic": "Student's t of the contrast, or F of several",
+    "df": "residual degrees of freedom; Satterthwaite's in a mixed model",
+    "p": "two-sided p-value by rearrangement, uncorrected",
+    "p_fwe": "p-value corrected for the family by the largest |t|, or F",
+    "q_fdr": "false discovery rate within the family (Benjamini-Hochberg)",
+}
+EXTRA: Mapping[str, str] = {
+    "log10_bf": "log10 of the JZS Bayes factor for an effect (Cauchy prior, scale 0.707 residual standard deviations)",
+    "p_equivalence": "p-value of the test that the effect is smaller than the smallest effect of interest (TOST)",
+    "detectable": f"smallest effect found with {100 * POWER:g} % power, uncorrected, in units of the estimate",
+    "detectable_fwe": f"the same for one given row under the correction for the family, {100 * POWER:g} % power",
+    "g_av": "Hedges' g_av: mean change in standard deviations of a session, root mean square of both",
+    "g_rm": "Hedges' g_rm: mean change in standard deviations of the change, scaled to those of a session",
+    "g_ppc": "Hedges' g_ppc: difference in mean change in pooled standard deviations before (Morris 2008)",
+    "g_groups": "Hedges' g of two groups, not adjusted for covariates",
+    "icc_agreement": "ICC(2,1) of the sessions before and after; a reliability only where nothing intervened",
+    "icc_consistency": "ICC(3,1), which does not count a shift of all as error",
+    "p_nbs": "smallest corrected p of the edge's components (network-based statistic); it speaks for the component",
+    "score_tfnbs": "threshold-free network-based score, with the sign of t",
+    "p_tfnbs": "its p-value, corrected for all edges by the largest score",
+    "z_cnbs": "mean t of the edges over its root mean square over rearrangements (constrained network-based statistic)",
+    "p_cnbs": "its p-value, corrected for all network pairs",
+    "q_cnbs": "its false discovery rate over network pairs",
+    "mdc": "minimal detectable change of one participant (95 %), in units of the measure, from consistency",
+}
+LAST: Mapping[str, str] = {
+    "family": "tests that are corrected together",
+    "correction": "how p and p_fwe were counted",
+    "reason": "why a row was not tested",
+}
+BOOTSTRAPPED = ("g_av", "g_rm", "g_ppc", "g_groups")
+
+
+def described(columns: Sequence[str]) -> dict[str, str]:
+    """Return what the columns of a level mean, in their order."""
+    known = {**BASE, **EXTRA, **LAST}
+    bounds = {f"{name}_{side}": f"{word} bound of {name}{' (BCa bootstrap)' if name in BOOTSTRAPPED else ''}"
+              for name in EXTRA for side, word in (("low", "lower"), ("high", "upper"))}  # fmt: skip
+    return {name: {**bounds, **known}[name] for name in columns}
+
+
+def level(
+    question: Question,
+    outcome: Outcome,
+    sessions: np.ndarray,
+    labels: pd.DataFrame,
+    family: str,
+    listeners: Sequence[Listener] = (),
+) -> pd.DataFrame:
+    """Return one row per column, corrected as one family.
+
+    Parameters
+    ----------
+    question
+        The model.
+    outcome
+        Its rows as weights of sessions.
+    sessions
+        Values of the sessions ``(n_sessions, n_columns)``.
+    labels
+        What the rows are ``(n_columns rows)``.
+    family
+        Name of the family.
+    listeners
+        See :func:`connect.inference.permutation_test`.
+    """
+    values, before = outcome.of(sessions), outcome.before(sessions)
+    found, tested = question.estimates(values, before), question.tests(values, before, listeners)
+    complete = ~np.isnan(values).any(axis=0) & (before is None or ~np.isnan(before).any(axis=0))
+    reasons = np.where(complete, "no variance", "missing or undefined in an analysed session").astype(object)
+    columns: dict[str, Any] = {
+        "n": question.n, "estimate": found.estimate, "ci_low": found.low, "ci_high": found.high,
+        "g": found.g, "g_low": found.g_low, "g_high": found.g_high, "statistic": found.statistic, "df": found.df,
+        "p": tested.p, "p_fwe": tested.p_fwe, "q_fdr": tested.q_fdr,
+        **_evidence(question, found, tested), **_effects(question, outcome, sessions),
+        "family": family, "correction": question.counted(len(tested.maxima)),
+        "reason": pd.Series(reasons).where(np.isnan(found.statistic), None),
+    }  # fmt: skip
+    return labels.reset_index(drop=True).assign(**columns)
+
+
+def _evidence(question: Question, found: Fit, tested: Tested) -> dict[str, np.ndarray]:
+    """Return what there is for one contrast with the same degrees of freedom in all columns."""
+    if question.together or question.method == "mixed":
+        return {}
+    model, df, n_effective = question.model, question.df, question.n_effective
+    columns = {"log10_bf": log10_bayes_factor(found.statistic, df, n_effective)}
+    if model.smallest_effect is not None:
+        columns["p_equivalence"] = equivalence(found.estimate, found.error, df, model.smallest_effect)
+    corrected = tested.critical(model.alpha) if np.isfinite(found.error).any() else np.inf
+    for name, critical in (("", critical_t(df, model.alpha)), ("_fwe", corrected)):
+        columns[f"detectable{name}"] = detectable_effect(found.error, df, n_effective, critical, POWER).raw
+    return columns
+
+
+def _effects(question: Question, outcome: Outcome, sessions: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the effect sizes and reliabilities that a model of change, or of one session, has."""
+    pair, arm = outcome.pair(sessions), question.arm
+    settings = Bootstrap(question.model.resamples, question.model.confidence, question.model.seed)
+    columns: dict[str, np.ndarray] = {}
+    if pair is not None and arm is None and question.model.contrast == "mean":
+        effects = paired_effects(*pair, settings)
+        columns |= _bounded("g_av", effects["g_av"]) | _bounded("g_rm", effects["g_rm"])
+        squares = mean_squares(np.stack(pair, axis=1))
+        columns |= {f"icc_{form}": icc(squares, form, question.model.confidence).estimate
+                    for form in ("agreement", "consistency")}  # fmt: skip
+        error = measurement_error(squares, "consistency", question.model.confidence)
+        columns["mdc"] = minimal_detectable_change(error).estimate
+    elif pair is not None and arm is not None:
+        chosen = np.concatenate([np.flatnonzero(arm == 1), np.flatnonzero(arm == -1)])
+        pre, post = (values[chosen] for values in pair)
+        columns |= _bounded("g_ppc", arm_effects(pre, post, arm[chosen] == 1, settings)["g_ppc"])
+    elif arm is not None and question.model.outcome in ("pre", "post"):
+        chosen = arm != 0
+        values = outcome.of(sessions)[chosen]
+        columns |= _bounded("g_groups", group_effects(values, arm[chosen] == 1, settings)["g"])
+    return columns
+
+
+def _bounded(name: str, effect: Effect) -> dict[str, np.ndarray]:
+    return {name: effect.estimate, f"{name}_low": effect.low, f"{name}_high": effect.high}

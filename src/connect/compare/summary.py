@@ -1,0 +1,107 @@
+"""What was asked and found, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.changes import weights
+from connect.design import motion_of
+from connect.inference import interval
+from connect.inference.arrangements import Arrangements
+from connect.outcome import Outcome
+from connect.parcels import PRIMARY
+from connect.question import METHODS, Question
+
+KEPT = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "statistic", "df", "p", "log10_bf", "p_equivalence",
+        "detectable")  # fmt: skip
+"""What the summary holds of the primary test, where the model has it."""
+
+
+def summarise(
+    results: Mapping[str, pd.DataFrame], values: pd.DataFrame, outcome: Outcome, asked: Question
+) -> dict[str, Any]:
+    """Return the record of a model.
+
+    Parameters
+    ----------
+    results
+        Tables of the levels.
+    values
+        Domain-level quantities of every session.
+    outcome
+        Rows of the model.
+    asked
+        The model.
+    """
+    model, primary = asked.model, results["domain"].iloc[0]
+    moves = Arrangements(asked.design, model.permutations, model.seed)
+    return {
+        "question": model.question,
+        "formula": model.formula,
+        "contrast": model.contrast,
+        "outcome": model.outcome,
+        "columns": list(asked.asked.columns),
+        "condition": model.condition,
+        "confidence": model.confidence,
+        "alpha": model.alpha,
+        "n": asked.n,
+        "n_sessions": len(asked.rows) if model.outcome == "sessions" else None,
+        "n_not_analysed": int((outcome.people["analysed"] == "no").sum()),
+        "method": asked.method,
+        "exchangeability": METHODS[asked.method],
+        "arrangements": moves.count,
+        "enumerated": moves.enumerated,
+        "primary": {key: _plain(primary[key]) for key in KEPT if key in primary},
+        "gate": "open" if primary["p"] <= model.alpha else "closed",
+        "significant": {name: int((table["p_fwe"] <= model.alpha).sum()) for name, table in results.items()},
+        "tested": {name: int(table["statistic"].notna().sum()) for name, table in results.items()},
+        "arm_column": asked.asked.arms,
+        "arms": arms(values, outcome, asked),
+    }
+
+
+def arms(values: pd.DataFrame, outcome: Outcome, asked: Question) -> list[dict[str, Any]]:
+    """Return for each arm the mean of the outcome (of the change, in models of all sessions) and of motion (mm)."""
+    column, rows = asked.asked.arms, asked.rows
+    if asked.model.outcome == "sessions":
+        rows, kernel = _changes(values, rows)
+        moved = kernel @ values["mean_fd"].to_numpy()
+    else:
+        kernel, moved = outcome.weights, rows[motion_of(asked.model)].to_numpy(dtype=np.float64)
+    used = kernel.any(axis=0)
+    change = kernel[:, used] @ values[PRIMARY].to_numpy()[used]
+    names: np.ndarray = rows[column].astype(str).to_numpy() if column in rows else np.full(len(rows), "")
+    return [
+        _arm(str(name), change[names == name], moved[names == name], asked.model.confidence)
+        for name in sorted(set(map(str, names)))
+    ]
+
+
+def _changes(values: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return who has a session before and one after under some condition, and the weights of that change."""
+    sessions = values.assign(condition=values["condition"].astype(object).where(values["condition"].notna(), ""))
+    kernels = {
+        (participant, condition): weights(sessions, {condition: 1.0}, participant)
+        for participant in rows["participant_id"].unique()
+        for condition in sorted(rows["condition"].unique())
+    }
+    found = {key: kernel for key, kernel in kernels.items() if kernel is not None}
+    people = rows.drop_duplicates("participant_id").set_index("participant_id")
+    chosen = people.loc[[participant for participant, _ in found]].reset_index()
+    return chosen, np.array(list(found.values())).reshape(len(found), len(values))
+
+
+def _arm(name: str, change: np.ndarray, moved: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Return an arm's mean of the primary quantity and of mean FD (mm), each with its interval."""
+    mean, low, high = interval(change, confidence)
+    motion, slow, fast = interval(moved, confidence)
+    found = {"arm": name, "n": len(change), "mean_change": mean, "ci_low": low, "ci_high": high}
+    return {**found, "mean_fd_change": motion, "mean_fd_change_low": slow, "mean_fd_change_high": fast}
+
+
+def _plain(value: Any) -> float | int | None:
+    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value

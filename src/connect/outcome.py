@@ -1,0 +1,256 @@
+"""What is tested: one row for each participant, or for each session, and who is left out and why.
+
+A row is a weighting of the sessions of a participant, such as post minus pre. A participant needs every session that
+the weighting names; a mixed model takes all that there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.changes import CHANGE, Part, Sessions, weights
+from connect.design import groups, has_baseline, motion_of, variables
+from connect.errors import UserError
+from connect.people import check_columns, word
+from connect.settings.cohort import Cohort
+from connect.settings.model import Model
+
+PHASES: Mapping[str, Mapping[str, float]] = {"pre": {"pre": 1.0}, "post": {"post": 1.0}}
+"""Weights of the phases in the outcomes that are no change."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is tested, as weights of sessions.
+
+    Parameters
+    ----------
+    people
+        Every participant of the table: analysed (yes/no), reason, and the variables of the model.
+    rows
+        One row per row of the model: participant_id, part (number of the weighting of conditions) and its variables.
+    weights
+        Weight of each session in each row ``(n_rows, n_sessions)``.
+    baseline
+        Weight of each session in the value before ``(n_rows, n_sessions)``, or None if the model has no such covariate.
+    use
+        Which edges every session in use has ``(n_edges,)``.
+    paired
+        Whether a row is a session after minus one before, and nothing else.
+    """
+
+    people: pd.DataFrame
+    rows: pd.DataFrame
+    weights: np.ndarray
+    baseline: np.ndarray | None
+    use: np.ndarray
+    paired: bool
+
+    @property
+    def analysed(self) -> pd.DataFrame:
+        """Analysed participants, in the order in which their rows first stand."""
+        return self.people[self.people["analysed"] == "yes"].reset_index(drop=True)
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return the outcome ``(n_rows, ...)`` in values of the sessions ``(n_sessions, ...)``."""
+        return _weighted(self.weights, values)
+
+    def before(self, values: np.ndarray) -> np.ndarray | None:
+        """Return the value before ``(n_rows, ...)``, if the model has it as a covariate."""
+        return None if self.baseline is None else _weighted(self.baseline, values)
+
+    def pair(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the values before and after ``(n_rows, ...)`` if a row is their difference."""
+        if not self.paired:
+            return None
+        return _weighted(np.maximum(-self.weights, 0), values), _weighted(np.maximum(self.weights, 0), values)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the model: what stands in the table, and its weights."""
+
+    shown: dict[str, Any]
+    kernel: np.ndarray
+    before: np.ndarray | None = None
+
+
+def select(
+    sessions: Sessions,
+    subjects: pd.DataFrame,
+    kept: pd.DataFrame,
+    model: Model,
+    parts: Sequence[Part],
+    cohort: Cohort,
+    where: object,
+) -> Outcome:
+    """Decide for every participant whether the model can use them, and why not.
+
+    Parameters
+    ----------
+    sessions
+        Connectomes per participant and session.
+    subjects
+        The participants table.
+    kept
+        Table of the screen stage, for the reasons why sessions are missing.
+    model
+        The model.
+    parts
+        Weightings of conditions, see :func:`connect.changes.parts_of`.
+    cohort
+        Says what each session stands for.
+    where
+        The model's file, for error messages.
+
+    Raises
+    ------
+    UserError
+        If the model names a column that the participants table lacks or that connect writes itself, such a column has
+        an empty cell, times are missing or do not grow, or nobody is left.
+    """
+    names = variables(model)
+    timed = tuple(session.weeks for session in cohort.sessions.values() if isinstance(session.weeks, str))
+    used = (*names, *(name for name in timed if _needs_time(model)))
+    check_columns(subjects, used, where)
+    subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
+    make = _Rows(sessions.table, model, parts, cohort, where)
+    people, rows = [], []
+    for subject in subjects.to_dict("records"):
+        own = list(make.of(subject))
+        reason = _reason(subject, model, used) or ("" if own else _lost(subject["participant_id"], make, kept))
+        shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *used))}
+        moved = {make.motion: own[0].shown[make.motion] if own else np.nan}
+        people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
+        rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
+    table = pd.DataFrame(people)
+    if not rows:
+        counts = "; ".join(f"{count} x {text}" for text, count in table["reason"].value_counts().head(3).items())
+        todo = "loosen the limits, or correct `where` and the sessions"
+        raise UserError(where, "participants with every session of the model", f"nobody: {counts}", todo)
+    kernel, before = np.stack([row.kernel for row in rows]), [row.before for row in rows if row.before is not None]
+    used_rows = (np.concatenate([kernel, *([np.stack(before)] if before else [])]) != 0).any(axis=0)
+    use = np.isfinite(sessions.connectomes[used_rows]).all(axis=0)
+    shown_rows = pd.DataFrame([row.shown for row in rows])
+    paired = model.outcome == "change" and len(parts) == 1 and len(parts[0]) == 1
+    return Outcome(table, shown_rows, kernel, np.stack(before) if before else None, use, paired)
+
+
+class _Rows:
+    """Makes the rows of a participant."""
+
+    def __init__(
+        self, sessions: pd.DataFrame, model: Model, parts: Sequence[Part], cohort: Cohort, where: object
+    ) -> None:
+        self.sessions, self.model, self.parts, self.cohort, self.where = sessions, model, parts, cohort, where
+        self.motion, self.needed = motion_of(model), _needed(model, parts, cohort)
+        self.fd = sessions["mean_fd"].to_numpy()
+
+    def of(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
+        """Give the rows of a participant; none if a session or its time is missing."""
+        if self.model.outcome == "sessions":
+            return self._sessions(subject)
+        return iter(self._parts(subject))
+
+    def _parts(self, subject: Mapping[Any, Any]) -> list[_Row]:
+        participant, rows = subject["participant_id"], []
+        for number, part in enumerate(self.parts):
+            kernel = weights(self.sessions, part, participant, PHASES.get(self.model.outcome, CHANGE))
+            before = weights(self.sessions, part, participant, PHASES["pre"]) if has_baseline(self.model) else None
+            weeks = self._weeks_between(subject, part) if self.model.outcome == "rate" else 1.0
+            if kernel is None or (has_baseline(self.model) and before is None) or np.isnan(weeks):
+                return []
+            moved = self._moved(kernel if self.motion == "mean_fd" else weights(self.sessions, part, participant))
+            rows.append(_Row({"part": number, self.motion: moved}, kernel / weeks, before))
+        return rows
+
+    def _sessions(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
+        table, conditions = self.sessions, {name for part in self.parts for name in part}
+        own = (table["participant_id"] == subject["participant_id"]) & table["condition"].isin(conditions)
+        for row in np.flatnonzero(own):
+            session = table.iloc[row]
+            weeks = self._week(session["session_id"], subject)
+            if self._timed and np.isnan(weeks):
+                continue
+            kernel = np.zeros(len(table))
+            kernel[row] = 1.0
+            shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
+            yield _Row({**shown, self.motion: session["mean_fd"]}, kernel)
+
+    @property
+    def _timed(self) -> bool:
+        return _needs_time(self.model)
+
+    def _moved(self, kernel: np.ndarray | None) -> float:
+        return np.nan if kernel is None else float(kernel[kernel != 0] @ self.fd[kernel != 0])
+
+    def _week(self, session_id: str, subject: Mapping[Any, Any]) -> float:
+        """Return the time of a session in weeks, NaN if it is not known."""
+        weeks = self.cohort.sessions[session_id.removeprefix("ses-")].weeks
+        value = subject[weeks] if isinstance(weeks, str) else weeks
+        return np.nan if value is None else float(value)
+
+    def _weeks_between(self, subject: Mapping[Any, Any], part: Part) -> float:
+        """Return the weeks from pre to post, which are the same for all conditions of a part."""
+        times = {
+            (session.condition, session.phase): self._week(label, subject)
+            for label, session in self.cohort.sessions.items()
+        }
+        between = {times[condition, "post"] - times[condition, "pre"] for condition in part}
+        if len(between) > 1 and not any(np.isnan(list(between))):
+            got = " and ".join(f"{weeks:g}" for weeks in sorted(between))
+            todo = "compare changes instead, with `outcome: change`"
+            raise UserError(self.where, "as many weeks from pre to post under every condition", got, todo)
+        weeks = between.pop()
+        if weeks <= 0:
+            got = f"{weeks:g} weeks for {subject['participant_id']}"
+            raise UserError(self.where, "a session after that is later than the one before", got, "correct `weeks`")
+        return weeks
+
+
+def _weighted(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sum sessions; those that no row uses are left out, so that what is missing there stays there."""
+    used = kernel.any(axis=0)
+    found: np.ndarray = kernel[:, used] @ values[used]
+    return found
+
+
+def _needs_time(model: Model) -> bool:
+    return model.outcome == "rate" or (model.outcome == "sessions" and "weeks" in re.findall(r"\w+", model.formula))
+
+
+def _needed(model: Model, parts: Sequence[Part], cohort: Cohort) -> list[str]:
+    """Return the labels of the sessions that a participant must have."""
+    conditions = {name for part in parts for name in part}
+    phases = set(PHASES.get(model.outcome, CHANGE)) | ({"pre"} if has_baseline(model) else set())
+    return [
+        label
+        for label, session in cohort.sessions.items()
+        if session.condition in conditions and (session.phase in phases or model.outcome == "sessions")
+    ]
+
+
+def _reason(subject: Mapping[Any, Any], model: Model, names: Sequence[str]) -> str:
+    for column, allowed in model.where.items():
+        if not pd.isna(subject[column]) and word(subject[column]) not in allowed:
+            return f"{column} is {word(subject[column])}"
+    return next((f"no value of {name}" for name in names if pd.isna(subject[name])), "")
+
+
+def _lost(participant: str, make: _Rows, kept: pd.DataFrame) -> str:
+    """Return why a participant lacks sessions that the model needs."""
+    table = make.sessions
+    present = table.loc[table["participant_id"] == participant, "session_id"].str.removeprefix("ses-")
+    own = kept[kept["participant_id"] == participant]
+    texts = []
+    for label in (label for label in make.needed if label not in set(present)):
+        excluded = (own["session_id"].str.removeprefix("ses-") == label) & (own["kept"] == "no")
+        reasons = "; ".join(own.loc[excluded, "reason"].astype(str).unique())
+        texts.append(f"ses-{label} excluded: {reasons}" if reasons else f"ses-{label} is missing")
+    return ("; ".join(texts) or "times of the sessions are not known") if len(own) else "no scans"

@@ -1,0 +1,155 @@
+"""A model's question put to any outcome: estimates with intervals, and tests by the method that fits the design."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from connect.design import Asked, Design, asked, design, has_baseline
+from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
+from connect.inference.ancova import ancova_test, fit_ancova
+from connect.inference.mixed import f_test_mixed, fit_mixed
+from connect.inference.mixed_test import mixed_test
+from connect.inference.permutation import Listener
+from connect.inference.rows import space
+from connect.settings.model import Model
+
+METHODS = {
+    "flips": "sign flips",
+    "residuals": "permutations of participants",
+    "labels": "permutations of labels",
+    "mixed": "sign flips of participants in a mixed model",
+}
+"""Ways to test, in words."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model over its rows.
+
+    Parameters
+    ----------
+    model
+        Formula, contrast and settings.
+    rows
+        One row per row of the model.
+    asked
+        Design matrix and contrast.
+    design
+        The same for rearrangements.
+    method
+        Key of :data:`METHODS`.
+    """
+
+    model: Model
+    rows: pd.DataFrame
+    asked: Asked
+    design: Design
+    method: str
+
+    @property
+    def n(self) -> int:
+        """Number of participants."""
+        return int(self.rows["participant_id"].nunique())
+
+    @property
+    def df(self) -> int:
+        """Residual degrees of freedom in a model without random effects."""
+        return self.design.df - has_baseline(self.model)
+
+    @property
+    def n_effective(self) -> float:
+        """What makes t the standardised estimate times its root; of a slope, for one standard deviation."""
+        effect = space(self.design).residuals(self.design.effect)[:, 0]
+        return float(effect @ effect) / self.asked.scale**2
+
+    @property
+    def arm(self) -> np.ndarray | None:
+        """1 and -1 in the rows of the two arms that are compared, 0 in others ``(n_rows,)``; None without two."""
+        if not self.asked.levels:
+            return None
+        first, second = (self.rows[self.asked.arms].astype(str) == level for level in self.asked.levels)
+        return first.to_numpy().astype(float) - second.to_numpy()
+
+    @property
+    def together(self) -> bool:
+        """Whether the contrast has several rows, tested together by F."""
+        return len(self.asked.contrast) > 1
+
+    def estimates(self, values: np.ndarray, before: np.ndarray | None = None) -> Fit:
+        """Estimate the contrast in every column.
+
+        Parameters
+        ----------
+        values
+            Outcome ``(n_rows, n_columns)``.
+        before
+            Value before ``(n_rows, n_columns)`` if it is a covariate.
+        """
+        if self.method == "mixed":
+            return self._mixed(values)
+        if before is not None:
+            return fit_ancova(values, before, self.design, self.model.confidence)
+        return (fit_together if self.together else fit)(values, self.design, self.model.confidence)
+
+    def tests(self, values: np.ndarray, before: np.ndarray | None = None, listeners: Sequence[Listener] = ()) -> Tested:
+        """Test the contrast in every column; all of them are one family. Parameters as in :meth:`estimates`."""
+        n, seed, labels = self.model.permutations, self.model.seed, self.method == "labels"
+        if self.method == "mixed":
+            return self._mixed_tests(values, listeners)
+        if before is not None:
+            return ancova_test(values, before, self.design, n, seed, labels=labels, listeners=listeners)
+        return permutation_test(values, self.design, n, seed, labels=labels, listeners=listeners)
+
+    def counted(self, arrangements: int) -> str:
+        """Return in words how p-values are counted and corrected."""
+        what, many = METHODS[self.method], f"{arrangements:,}"
+        enumerated = Arrangements(self.design, self.model.permutations, self.model.seed).enumerated
+        text = f"all {many} {what}" if enumerated else f"{many} random {what}"
+        p = "p: t with Satterthwaite's degrees of freedom; p_fwe: " if self.method == "mixed" else ""
+        return f"{p}largest {'F' if self.together else '|t|'} over {text}"
+
+    def _mixed(self, values: np.ndarray) -> Fit:
+        people, made = self.rows["participant_id"].to_numpy(), self.asked
+        found = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence)
+        if self.together:
+            joint = f_test_mixed(values, made.matrix, people, made.contrast)
+            blank = np.full(joint.statistic.shape, np.nan)
+            return Fit(blank, blank, blank, joint.statistic, blank, blank, blank, blank, joint.df_den)
+        sd = np.sqrt(found.variance_between + found.variance_within)
+        scaled = (found.estimate / sd, found.low / sd, found.high / sd)
+        return Fit(found.estimate, found.low, found.high, found.t, *scaled, found.se, found.df)
+
+    def _mixed_tests(self, values: np.ndarray, listeners: Sequence[Listener]) -> Tested:
+        people, made = self.rows["participant_id"].to_numpy(), self.asked
+        found = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence)
+        p = f_test_mixed(values, made.matrix, people, made.contrast).p if self.together else found.p
+        n, seed = self.model.permutations, self.model.seed
+        tested = mixed_test(values, self.design, people, found.ratio, n, seed, listeners)
+        return replace(tested, p=p, q_fdr=fdr(p))
+
+
+def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
+    """Return the question of a model over its rows.
+
+    Raises
+    ------
+    UserError
+        What :func:`connect.design.asked` raises.
+    """
+    made, arranged = asked(rows, model, where), design(rows, model, where)
+    if model.outcome == "sessions":
+        blocks = rows[model.whole_block or "participant_id"].to_numpy()
+        arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
+    return Question(model, rows, made, arranged, _method(model))
+
+
+def _method(model: Model) -> str:
+    if model.outcome == "sessions":
+        return "mixed"
+    if model.contrast == "mean":
+        return "flips"
+    return "labels" if model.test == "labels" or (model.test == "auto" and model.randomised) else "residuals"

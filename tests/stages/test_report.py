@@ -645,14 +645,22 @@ def test_a_session_is_told_by_its_phase_time_and_condition() -> None:
 
 
 def test_claims_follow_sign_and_contrast() -> None:
-    mean = {"contrast": "mean", "condition": ""}
+    common = {"condition": "", "outcome": "change", "primary": {"estimate": 1.0, "statistic": 2.0}, "arm_column": ""}
+    mean = {**common, "contrast": "mean"}
     assert wording.claim(mean, -1) == "connectivity fell"
     assert wording.claim({**mean, "condition": "drug - placebo"}, 1) == (
         "connectivity rose more, or fell less, under drug than under placebo"
     )
-    arms = {"contrast": "group[a] - group[b]", "condition": ""}
+    arms = {**common, "contrast": "group[a] - group[b]"}
     assert wording.claim(arms, -1) == "connectivity fell more, or rose less, in a than in b"
     assert wording.effect({**mean, "condition": "drug - placebo"}) == "Mean change, drug minus placebo"
+    assert wording.claim({**arms, "outcome": "pre"}, 1) == "connectivity is larger in a"
+    joint = {**common, "contrast": "group", "arm_column": "group", "primary": {"estimate": None, "statistic": 4.0}}
+    assert wording.effect(joint) == "Any difference in change with group"
+    assert wording.claim(joint, None) == "change of connectivity differs with group"
+    slope = {**common, "contrast": "weeks", "outcome": "sessions", "unit": "Fisher z"}
+    assert wording.effect(slope) == "Slope of the connectivity on weeks"
+    assert wording.unit(slope) == "Fisher z per week"
 
 
 def test_the_examples_hold() -> None:

@@ -26,7 +26,7 @@ from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
-from connect.settings.model import Model
+from connect.settings.model import OUTCOMES, Model
 
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ONE_GROUP = "#4D4D4D"
@@ -186,13 +186,13 @@ def group_label(arm: str, model: Model) -> str:
 
 def effect_label(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimates of a model are."""
-    contrast, arms = str(summary["contrast"]), summary["arm_column"]
+    contrast, arms, noun = str(summary["contrast"]), summary["arm_column"], OUTCOMES[summary["outcome"]]
     if contrast == "mean":
-        text = "mean change"
+        text = f"mean {noun}"
     elif arms:
-        text = "change, " + contrast.replace(f"{arms}[", "").replace("]", "").replace(" - ", " − ")
+        text = f"{noun}, " + contrast.replace(f"{arms}[", "").replace("]", "").replace(" - ", " − ")
     else:
-        text = f"change per unit of {contrast}"
+        text = f"{noun} per unit of {contrast}"
     return with_condition(text[0].upper() + text[1:], summary)
 
 

@@ -20,7 +20,7 @@ from scipy import stats
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
 from connect.inference.rows import Space, places, rearranged, relabelled, space
-from connect.inference.tally import Target, partial_sums, tally, tally_flips, target
+from connect.inference.tally import Target, lines_of, tally, tally_flips, target
 
 TOLERANCE = 1e-9
 """Difference below which two partial correlations count as equal: rounding must not break ties."""
@@ -33,9 +33,6 @@ PRODUCTS = 1024
 
 KEPT = 1 << 24
 """Number of values up to which residuals are kept in memory between blocks of rearrangements."""
-
-PATTERN = 5
-"""Participants whose sign patterns are tabulated together."""
 
 
 class Listener(Protocol):
@@ -223,7 +220,7 @@ class _Work:
         else:
             rows = rearranged(self.space, moves, flips=self.design.flips)
         alone = self.design.flips and rows.shape[1] == 1
-        block = _Block(rows, self.design.effect.shape[1], moves if alone else None)
+        block = _Block(rows, self.space.effect, lines_of(moves) if alone else None)
         out = np.empty((len(heard), len(self.bars)), np.float32)
         for tile, at in zip(self.tiles, self.tiles.places, strict=True):
             block.tally(target(tile, self.bars[at]), self.counts[at], best, out[:, at])
@@ -256,18 +253,21 @@ def _strength(found: Space, tile: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of arrangements: its rows ``(n_moves, n_rows, n)``, and its signs if there is nothing but them."""
+    """A block of arrangements.
+
+    Its rows ``(n_moves, n_rows, n)``, the observed ones of the effect ``(n, q)``, and, where signs are all there is,
+    what :func:`connect.inference.tally.lines_of` makes of them.
+    """
 
     rows: np.ndarray
-    n_effect: int
-    signs: np.ndarray | None
+    effect: np.ndarray
+    lines: np.ndarray | None
 
     def tally(self, tile: Target, counts: np.ndarray, best: np.ndarray, out: np.ndarray) -> None:
         """Count the block in a tile; see :func:`connect.inference.tally.tally` for what changes."""
         n_moves, n_rows, n = self.rows.shape
-        if self.signs is not None:
-            table = partial_sums(tile.columns.T * (self.rows[0, 0] * self.signs[0])[:, None], PATTERN)
-            tally_flips(_patterns(self.signs, len(table)), table, self.rows, tile, counts, best, out)
+        if self.lines is not None:
+            tally_flips(self.lines, self.effect[:, 0], self.rows, tile, counts, best, out)
             return
         step = max(PRODUCTS // n_rows, 1)
         columns = np.ascontiguousarray(tile.columns.T, dtype=np.float32)
@@ -275,15 +275,7 @@ class _Block:
             part = self.rows[start : start + step]
             products = part.reshape(-1, n).astype(np.float32) @ columns
             these = slice(start, start + len(part))
-            tally(products, part, self.n_effect, tile, counts, best[these], out[these])
-
-
-def _patterns(signs: np.ndarray, n_groups: int) -> np.ndarray:
-    """Return signs ``(n_moves, n)`` as bits of a number for each group of :data:`PATTERN` rows."""
-    bits = np.zeros((len(signs), n_groups * PATTERN), dtype=np.int64)
-    bits[:, : signs.shape[1]] = signs > 0
-    found: np.ndarray = (bits.reshape(len(signs), n_groups, PATTERN) << np.arange(PATTERN)).sum(axis=2)
-    return found
+            tally(products, part, self.effect.shape[1], tile, counts, best[these], out[these])
 
 
 def _t_or_f(strength: np.ndarray, q: int, df: int) -> np.ndarray:

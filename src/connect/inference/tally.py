@@ -18,8 +18,14 @@ PERFECT = 1e-12
 UNSURE = np.float32(0.01)
 """Share below which single precision does not know R² well enough to tell the largest."""
 
+PATTERN = 5
+"""Participants whose sign patterns are tabulated together."""
+
 TOGETHER = 4
-"""Groups of rows that are added at once."""
+"""Groups of participants that are added at once."""
+
+FAST = 1 << 17
+"""Numbers of a table that stay in a fast memory: half a megabyte."""
 
 CHUNK = 64
 """Columns of which one is looked for at once: most chunks hold none."""
@@ -135,30 +141,32 @@ def tally(
 
 
 @njit(cache=True)
-def partial_sums(columns: np.ndarray, size: int) -> np.ndarray:
-    """Return the sums of all sign patterns of groups of rows ``(n_groups, 2 ** size, n_columns)`` in single precision.
+def lines_of(signs: np.ndarray) -> np.ndarray:
+    """Return which lines of the table of :func:`tally_flips` make up each arrangement ``(n_moves, n_groups)``.
 
-    Bit ``i`` of a pattern says that row ``i`` of the group counts positively (method of four Russians: Arlazarov et
-    al. 1970): sums over n rows become sums over n / size rows of this table. The number of groups is a multiple of
-    :data:`TOGETHER`.
+    Rows are taken together in groups of :data:`PATTERN`; bit ``i`` of a line's place within its group says that row
+    ``i`` of the group counts positively. The number of groups is a multiple of :data:`TOGETHER`.
+
+    Parameters
+    ----------
+    signs
+        ``(n_moves, n)``.
     """
-    n, width = columns.shape
-    n_groups = (n + size * TOGETHER - 1) // (size * TOGETHER) * TOGETHER
-    table = np.zeros((n_groups, 1 << size, width), np.float32)
-    for group in range(n_groups):
-        first, last = min(group * size, n), min((group + 1) * size, n)
-        for row in range(first, last):
-            table[group, 0] -= columns[row]
-        for bit in range(last - first):
-            for pattern in range(1 << bit):
-                table[group, pattern | 1 << bit] = table[group, pattern] + 2 * columns[first + bit]
-    return table
+    n_moves, n = signs.shape
+    n_groups = (n + PATTERN * TOGETHER - 1) // (PATTERN * TOGETHER) * TOGETHER
+    lines = np.empty((n_moves, n_groups), np.uint32)
+    for move in range(n_moves):
+        for group in range(n_groups):
+            lines[move, group] = group << PATTERN
+        for row in range(n):
+            lines[move, row // PATTERN] += np.uint32(signs[move, row] > 0) << np.uint32(row % PATTERN)
+    return lines
 
 
 @njit(cache=True)
 def tally_flips(
-    patterns: np.ndarray,
-    table: np.ndarray,
+    lines: np.ndarray,
+    effect: np.ndarray,
     rows: np.ndarray,
     tile: Target,
     counts: np.ndarray,
@@ -167,19 +175,62 @@ def tally_flips(
 ) -> None:
     """Count a block of sign flips without nuisance over a tile of columns, as :func:`tally` does.
 
+    Sums over n rows become sums over n / :data:`PATTERN` lines of a table (method of four Russians: Arlazarov et al.
+    1970), which is made for as many columns at a time as stay in a fast memory.
+
     Parameters
     ----------
-    patterns
-        Pattern of each group of rows in each arrangement ``(n_moves, n_groups)``.
-    table
-        What :func:`partial_sums` gives of the columns.
+    lines
+        What :func:`lines_of` gives.
+    effect
+        The observed row ``(n,)``.
     rows, tile, counts, best, out
         As in :func:`tally`.
     """
-    width = table.shape[2]
+    step = max(FAST // (lines.shape[1] << PATTERN) // CHUNK, 1) * CHUNK
+    for start in range(0, len(tile.columns), step):
+        at = slice(start, min(start + step, len(tile.columns)))
+        part = Target(tile.columns[at], tile.bars[at], tile.rough[at], tile.slack[at], tile.error)
+        table = _table(part.columns, effect, lines.shape[1])
+        _tally_lines(lines, table, rows, part, counts[at], best, out[:, at])
+
+
+@njit(cache=True)
+def _table(columns: np.ndarray, effect: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return the sums of all sign patterns of groups of rows ``(n_groups << PATTERN, n_columns)``."""
+    width, n = columns.shape
+    weighted = np.empty((n, width))
+    for e in range(width):
+        for row in range(n):
+            weighted[row, e] = columns[e, row] * effect[row]
+    table = np.empty((n_groups << PATTERN, width), np.float32)
+    for group in range(n_groups):
+        lines, members = table[group << PATTERN :], weighted[group * PATTERN : (group + 1) * PATTERN]
+        lines[0] = 0
+        for row in range(len(members)):
+            for e in range(width):
+                lines[0, e] -= members[row, e]
+        for row in range(len(members)):
+            for pattern in range(1 << row):
+                for e in range(width):
+                    lines[pattern | 1 << row, e] = lines[pattern, e] + 2 * members[row, e]
+    return table
+
+
+@njit(cache=True)
+def _tally_lines(
+    lines: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray,
+    tile: Target,
+    counts: np.ndarray,
+    best: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    width = table.shape[1]
     total, left = np.empty(width, np.float32), np.ones(width, np.float32)
-    for move in range(len(patterns)):
-        _sum_of_lines(patterns[move], table, total)
+    for move in range(len(lines)):
+        _sum_of_lines(lines[move], table, total)
         for e in range(width if out.size else 0):
             out[move, e] = total[e]
         for e in range(width):
@@ -189,13 +240,13 @@ def tally_flips(
 
 
 @njit(cache=True)
-def _sum_of_lines(patterns: np.ndarray, table: np.ndarray, total: np.ndarray) -> None:
-    total[:] = 0
-    for group in range(0, patterns.size, TOGETHER):
-        a, b = table[group, patterns[group]], table[group + 1, patterns[group + 1]]
-        c, d = table[group + 2, patterns[group + 2]], table[group + 3, patterns[group + 3]]
-        for e in range(total.size):
+def _sum_of_lines(lines: np.ndarray, table: np.ndarray, total: np.ndarray) -> None:
+    for group in range(0, lines.size, TOGETHER):
+        a, b, c, d = table[lines[group]], table[lines[group + 1]], table[lines[group + 2]], table[lines[group + 3]]
+        for e in range(total.size if group else 0):
             total[e] += (a[e] + b[e]) + (c[e] + d[e])
+        for e in range(0 if group else total.size):
+            total[e] = (a[e] + b[e]) + (c[e] + d[e])
 
 
 @njit(cache=True)
@@ -262,10 +313,12 @@ def _highest(
     return best
 
 
-@njit(cache=True, fastmath={"nnan", "nsz"})
+@njit(cache=True)
 def _largest(values: np.ndarray) -> np.float32:
-    """Return the largest value; without NaN or a sign of zero, many are compared at a time."""
-    top: np.float32 = values[0]
-    for e in range(values.size):
-        top = max(top, values[e])
-    return top
+    """Return the largest of values that are 0 or more; as integers, whose order is the same, many are compared at once."""
+    bits = values.view(np.int32)
+    top = np.zeros(1, np.int32)
+    for e in range(bits.size):
+        top[0] = max(top[0], bits[e])
+    found: np.float32 = top.view(np.float32)[0]
+    return found

@@ -13,6 +13,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from connect.settings.model import OUTCOMES
+
 MISSING = "n/a"
 MINUS = "−"
 
@@ -76,7 +78,9 @@ def p_value(p: float | None, alpha: float | None = None) -> str:
 def counted(summary: Mapping[str, Any]) -> str:
     """Return what the primary p-value of a summary was counted from, such as `exact, 2 of 128 sign flips`."""
     n, p = summary["arrangements"], summary["primary"]["p"]
-    kind = "sign flips" if summary["exchangeability"] == "sign flips" else "permutations"
+    if summary["method"] == "mixed":
+        return "t with Satterthwaite’s degrees of freedom"
+    kind = "permutations" if summary["method"] in ("residuals", "labels") else "sign flips"
     share = "" if _missing(p) else f"{round(p * n):,} of "
     if not summary["enumerated"]:
         return f"{share}{n:,} random {kind}"
@@ -84,22 +88,50 @@ def counted(summary: Mapping[str, Any]) -> str:
 
 
 def covariates(summary: Mapping[str, Any]) -> bool:
-    """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact."""
+    """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact.
+
+    Permuted labels are exact with covariates as well.
+    """
+    if summary["method"] == "labels":
+        return False
     return len(summary["columns"]) > (1 if summary["contrast"] == "mean" else 2)
 
 
 def effect(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimate of a summary is."""
-    arms, condition = _arms(summary), summary["condition"].replace(" - ", " minus ")
+    arms, condition, noun = _arms(summary), summary["condition"].replace(" - ", " minus "), outcome(summary)
     if arms:
-        text = f"Difference in change, {arms[0]} minus {arms[1]}"
+        text = f"Difference in {noun}, {arms[0]} minus {arms[1]}"
+    elif summary["contrast"] == "mean":
+        text = f"Any difference in {noun} between conditions" if together(summary) else f"Mean {noun}"
+    elif together(summary):
+        text = f"Any difference in {noun} with {summary['contrast']}"
     else:
-        text = "Mean change" if summary["contrast"] == "mean" else f"Slope of the change on {summary['contrast']}"
+        text = f"Slope of the {noun} on {summary['contrast']}"
     return text + (f", {condition}" if condition else "")
 
 
-def claim(summary: Mapping[str, Any], estimate: float) -> str:
-    """Return what an estimate of that sign says about connectivity."""
+def outcome(summary: Mapping[str, Any]) -> str:
+    """Return in words what a model is about."""
+    return OUTCOMES[summary["outcome"]]
+
+
+def together(summary: Mapping[str, Any]) -> bool:
+    """Whether several contrasts are tested together, so that there is no single estimate."""
+    return summary["primary"]["estimate"] is None and not _missing(summary["primary"].get("statistic"))
+
+
+def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
+    """Return what an estimate of that sign says about connectivity; None stands for several tested together."""
+    if estimate is None:
+        what = "between conditions" if summary["contrast"] == "mean" else f"with {summary['contrast']}"
+        return f"{outcome(summary)} of connectivity differs {what}"
+    if summary["outcome"] not in ("change", "rate"):
+        size = "larger" if estimate > 0 else "smaller"
+        arms = _arms(summary)
+        return (
+            f"connectivity is {size} in {arms[0]}" if arms else f"the contrast {summary['contrast']} is {size} than 0"
+        )
     more, less = ("rose", "fell") if estimate > 0 else ("fell", "rose")
     arms, (first, _, second) = _arms(summary), summary["condition"].partition(" - ")
     under = f" under {first}" + (f" than under {second}" if second else "") if first else ""
@@ -113,8 +145,11 @@ def claim(summary: Mapping[str, Any], estimate: float) -> str:
 def unit(summary: Mapping[str, Any], quantity: str = "") -> str:
     """Return the unit of an estimate of a summary; segregation is a ratio whatever the measure."""
     base = "ratio" if quantity == "segregation" else str(summary["unit"])
-    slope = summary["contrast"] != "mean" and not _arms(summary)
-    return f"{base} per unit of {summary['contrast']}" if slope else base
+    base += " per week" if summary["outcome"] == "rate" else ""
+    slopes = [part for part in summary["contrast"].split(" : ") if part != "mean" and "[" not in part]
+    if together(summary) or summary["contrast"] == summary["arm_column"]:
+        return base
+    return " ".join([base, *(f"per {'week' if name == 'weeks' else f'unit of {name}'}" for name in slopes)])
 
 
 def level(summary: Mapping[str, Any]) -> str:
@@ -128,6 +163,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
     p = p_value(found["p"], alpha)
     if _missing(found["p"]):
         return "The primary quantity could not be tested, so the gate is closed: the finer levels are exploratory."
+    if together(summary) and summary["gate"] != "open":
+        return (
+            f"The primary test does not pass (p = {p} > {alpha:g}), so the gate is closed: no evidence of an effect, and "
+            f"the finer levels are exploratory. This is no proof of its absence."
+        )
     if summary["gate"] == "open":
         return (
             f"The primary test passes (p = {p} ≤ {alpha:g}), so the gate is open: evidence that "
@@ -150,7 +190,9 @@ def verdict(summary: Mapping[str, Any]) -> str:
 def smallest_p(summary: Mapping[str, Any]) -> float:
     """Return a bound below which no p-value lies: flipped signs, or two equal arms exchanged, give the same |t|."""
     arms = [arm["n"] for arm in summary["arms"]]
-    mirrored = summary["exchangeability"] == "sign flips" or (len(arms) == 2 and arms[0] == arms[1])
+    if summary["method"] == "mixed":
+        return 0.0
+    mirrored = summary["method"] == "flips" or (len(arms) == 2 and arms[0] == arms[1])
     ties = 2 if summary["enumerated"] and mirrored and (len(arms) < 2 or not covariates(summary)) else 1
     return float(ties / summary["arrangements"])
 

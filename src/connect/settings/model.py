@@ -12,6 +12,15 @@ from connect.errors import UserError
 
 ALLOWED_CALLS = ("C", "bs")
 
+OUTCOMES = {
+    "change": "change",
+    "rate": "change per week",
+    "pre": "connectivity before",
+    "post": "connectivity after",
+    "sessions": "connectivity",
+}
+"""What models are about, in words."""
+
 
 @dataclass(frozen=True)
 class Components:

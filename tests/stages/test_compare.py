@@ -15,7 +15,7 @@ import yaml
 from scipy import special, stats
 from statsmodels.formula.api import ols
 
-from connect.changes import conditions_of, parts_of
+from connect.changes import conditions_of
 from connect.cli import main
 from connect.errors import UserError
 from connect.settings.cohort import Cohort, Session
@@ -142,7 +142,7 @@ def cohort(folder: Path, labels: dict[str, dict[str, str]], n: int) -> Study:
     kept = pd.DataFrame(
         [(name, f"ses-{label}", f"{name}_ses-{label}") for name in names for label in labels],
         columns=["participant_id", "session_id", "scan"],
-    ).assign(run=None, kept="yes", reason=None)
+    ).assign(run=None, kept="yes", reason=None, scanner="Siemens Prisma 3T")
     kept["mean_fd"] = rng.uniform(0.1, 0.3, len(kept)).round(4)
     participants = pd.DataFrame(
         {
@@ -703,6 +703,35 @@ def test_running_again_gives_the_same_bytes(study: Study) -> None:
 
 
 # Mistakes
+
+
+OTHER = "GE MR750 3T"
+
+
+@pytest.mark.parametrize(
+    ("model", "where", "must"),
+    [
+        (MEAN, "session_id == 'ses-post'", "used before and after"),
+        (GROUPS, "session_id == 'ses-post' and arm == 'training'", "not that of the arm"),
+        ({**GROUPS, "outcome": "pre"}, "arm == 'training'", "arms that share a scanner"),
+    ],
+)
+def test_a_scanner_that_cannot_be_told_from_the_effect_is_refused(
+    study: Study, capsys: pytest.CaptureFixture[str], model: dict[str, Any], where: str, must: str
+) -> None:
+    table = study.kept.merge(study.participants, on="participant_id")
+    moved = table.eval(where).to_numpy()
+    study.kept.loc[moved, "scanner"] = OTHER
+    assert must in told(study, capsys, model)["must be"]
+    study.kept.loc[np.flatnonzero(moved)[0], "scanner"] = "Siemens Prisma 3T"
+    assert study.run(**model).summary["n"] == 10
+    study.kept.loc[moved, "scanner"] = None
+    assert study.run(**model).summary["n"] == 10
+
+
+def test_everyone_may_change_the_scanner_where_arms_are_compared(study: Study) -> None:
+    study.kept.loc[study.kept["session_id"] == "ses-post", "scanner"] = OTHER
+    assert study.run(**GROUPS).summary["n"] == 10
 
 
 def told(study: Study, capsys: pytest.CaptureFixture[str], model: dict[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ import pandas as pd
 from connect.changes import Sessions, by_session, parts_of
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.scanners import check_scanners
 from connect.compare.summary import summarise
 from connect.config import read
 from connect.motion import motion_test
@@ -107,11 +108,13 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
     domain = domain_of(parcels, read(Domains, domains), domains)
     plan = read(Cohort, cohort)
-    sessions = by_session(read_array(connectomes), read_table(scans), plan)
+    rows = read_table(scans)
+    sessions = by_session(read_array(connectomes), rows, plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
     subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
     outcome = select(sessions, subjects, screened, settings, parts_of(settings.condition, plan, model), plan, model)
     asked = question(outcome.rows, settings, model)
+    check_scanners(rows, outcome, asked, plan, scans)
     table = session_values(sessions, domain, outcome)
     results, found = tests(sessions, table, parcels, domain, outcome, asked)
     for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):

@@ -165,8 +165,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
         return "The primary quantity could not be tested, so the gate is closed: the finer levels are exploratory."
     if together(summary) and summary["gate"] != "open":
         return (
-            f"The primary test does not pass (p = {p} > {alpha:g}), so the gate is closed: no evidence of an effect, and "
-            f"the finer levels are exploratory. This is no proof of its absence."
+            f"The primary test does not pass (p = {p} > {alpha:g}), so the gate is closed: no evidence of an effect, "
+            "and the finer levels are exploratory. This is no proof of its absence."
         )
     if summary["gate"] == "open":
         return (

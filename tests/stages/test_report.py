@@ -162,6 +162,7 @@ class Study:
             "domain_tests": self.results("domains.tsv"),
             "network_tests": self.results("networks.tsv"),
             "edge_tests": self.results("edges.tsv"),
+            "components": self.results("components.tsv"),
             "people": self.results("participants.tsv"),
             "summaries": [path for name in self.universes for path in self.results("summary.json", name)],
             "assessments": [self.folder / "assess" / name / "summary.json" for name in self.universes],

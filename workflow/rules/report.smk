@@ -16,6 +16,7 @@ rule report:
         domain_tests=per_model(rules.compare.output.domain_tests),
         network_tests=per_model(rules.compare.output.network_tests),
         edge_tests=per_model(rules.compare.output.edge_tests),
+        components=per_model(rules.compare.output.components),
         people=per_model(rules.compare.output.people),
         summaries=lambda wildcards: comparisons(wildcards.cohort),
         assessments=lambda wildcards: assessments(wildcards.cohort),
@@ -33,6 +34,6 @@ rule report:
         " --strategy {input.strategy:q} --measure {input.measure:q} --models {input.models:q}"
         " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
-        " --edge-tests {input.edge_tests:q} --people {input.people:q} --summaries {input.summaries:q}"
+        " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {input.summaries:q}"
         " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
         " --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

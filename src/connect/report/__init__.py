@@ -45,6 +45,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
     domain_tests: Sequence[Path],
     network_tests: Sequence[Path],
     edge_tests: Sequence[Path],
+    components: Sequence[Path],
     people: Sequence[Path],
     summaries: Sequence[Path],
     assessments: Sequence[Path],
@@ -79,6 +80,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
         Results of the network pairs, likewise.
     edge_tests
         Results of the edges, likewise.
+    components
+        Connected components of edges, likewise.
     people
         Participants of each model, likewise.
     summaries
@@ -99,7 +102,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
     settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
     records = [read_record(path) for path in summaries]
     universe = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem}
-    tables = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "people": people}
+    tables = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "components": components}
+    tables["people"] = people
     results = [
         _result(
             model,
@@ -228,8 +232,8 @@ def _result(
     path: Path, summary: Mapping[str, Any], tables: Mapping[str, Sequence[Path]], pictures: tuple[Picture, ...]
 ) -> Result:
     found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
-    people = found.pop("people")
-    return Result(path.stem, read(Model, path), summary, found, people, pictures)
+    people, components = found.pop("people"), found.pop("components")
+    return Result(path.stem, read(Model, path), summary, found, components, people, pictures)
 
 
 def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:

@@ -59,6 +59,8 @@ class Result:
         Record of the compare stage.
     levels
         Its tables: `domain`, `network` and `edge`.
+    components
+        Connected components of edges, the surest first.
     people
         Its participants, analysed or not and why.
     pictures
@@ -69,6 +71,7 @@ class Result:
     model: Model
     summary: Mapping[str, Any]
     levels: Mapping[str, pd.DataFrame]
+    components: pd.DataFrame
     people: pd.DataFrame
     pictures: tuple[Picture, ...]
 

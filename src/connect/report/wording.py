@@ -187,6 +187,21 @@ def verdict(summary: Mapping[str, Any]) -> str:
     )
 
 
+def evidence(summary: Mapping[str, Any]) -> str:
+    """Return the Bayes factor, the test of equivalence if there is one, and what the design could have found."""
+    found = summary["primary"]
+    odds = found["log10_bf"]
+    factor = number(10 ** min(abs(odds), 6), 2) if abs(odds) < 6 else "more than a million"
+    text = f"The data are {factor} times as likely {'with' if odds > 0 else 'without'} an effect (JZS Bayes factor)."
+    if not _missing(found.get("p_equivalence")):
+        text += f" Test of equivalence: p = {p_value(found['p_equivalence'], summary['alpha'])}."
+    if not _missing(found.get("detectable")):
+        text += (
+            f" With this scatter, an effect of {number(found['detectable'])} {unit(summary)} is found 8 times in 10."
+        )
+    return text
+
+
 def smallest_p(summary: Mapping[str, Any]) -> float:
     """Return a bound below which no p-value lies: flipped signs, or two equal arms exchanged, give the same |t|."""
     arms = [arm["n"] for arm in summary["arms"]]

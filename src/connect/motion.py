@@ -15,7 +15,7 @@ import pandas as pd
 from formulaic import Formula
 
 from connect.design import BASELINE, MOTION, motion_of
-from connect.question import Question, question
+from connect.question import Family, Question, question
 from connect.settings.model import Model
 
 SIGNIFICANT = 0.05
@@ -53,7 +53,7 @@ def motion_test(rows: pd.DataFrame, model: Model, where: object) -> dict[str, An
         return blank
     asked, name = question(rows, without_motion(model), where), motion_of(model)
     change = rows[[name]].to_numpy(dtype=np.float64)
-    found, tested = asked.estimates(change), asked.tests(change)
+    found, tested = asked.evaluate([Family(change)])[0]
     columns = (found.estimate, found.low, found.high, found.g, found.g_low, found.g_high, tested.p)
     if np.isnan(found.statistic[0]):
         return blank

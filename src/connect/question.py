@@ -9,21 +9,35 @@ import numpy as np
 import pandas as pd
 
 from connect.design import Asked, Design, asked, design, has_baseline
+from connect.errors import UserError
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova
 from connect.inference.mixed import f_test_mixed, fit_mixed
 from connect.inference.mixed_test import mixed_test
 from connect.inference.permutation import Listener
 from connect.inference.rows import space
+from connect.inference.unequal import unequal_fit, unequal_test
 from connect.settings.model import Model
 
 METHODS = {
     "flips": "sign flips",
+    "unequal": "permutations of participants between arms of unequal variance",
     "residuals": "permutations of participants",
     "labels": "permutations of labels",
     "mixed": "sign flips of participants in a mixed model",
 }
 """Ways to test, in words."""
+
+SMALLEST_ARM = 4
+"""Participants below which the variance of an arm cannot be told from that of the others."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Columns that are corrected together: outcome ``(n_rows, n_columns)`` and, as a covariate, the value before."""
+
+    outcome: np.ndarray
+    before: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -79,30 +93,43 @@ class Question:
         """Whether the contrast has several rows, tested together by F."""
         return len(self.asked.contrast) > 1
 
-    def estimates(self, values: np.ndarray, before: np.ndarray | None = None) -> Fit:
-        """Estimate the contrast in every column.
+    def evaluate(self, families: Sequence[Family], listeners: Sequence[Listener] = ()) -> list[tuple[Fit, Tested]]:
+        """Estimate and test the contrast in families of columns, each corrected by itself.
 
         Parameters
         ----------
-        values
-            Outcome ``(n_rows, n_columns)``.
-        before
-            Value before ``(n_rows, n_columns)`` if it is a covariate.
+        families
+            Outcomes, with the values before if they are a covariate. Where arms may vary differently, the last family
+            tells how their ratio scatters over columns.
+        listeners
+            Hear the statistics of the last family.
         """
-        if self.method == "mixed":
-            return self._mixed(values)
-        if before is not None:
-            return fit_ancova(values, before, self.design, self.model.confidence)
-        return (fit_together if self.together else fit)(values, self.design, self.model.confidence)
+        if self.method == "unequal":
+            return self._unequal([family.outcome for family in families], listeners)
+        heard = [() for _ in families[:-1]] + [tuple(listeners)]
+        return [(self._fit(family), self._test(family, hear)) for family, hear in zip(families, heard, strict=True)]
 
-    def tests(self, values: np.ndarray, before: np.ndarray | None = None, listeners: Sequence[Listener] = ()) -> Tested:
-        """Test the contrast in every column; all of them are one family. Parameters as in :meth:`estimates`."""
+    def _fit(self, family: Family) -> Fit:
+        if self.method == "mixed":
+            return self._mixed(family.outcome)
+        if family.before is not None:
+            return fit_ancova(family.outcome, family.before, self.design, self.model.confidence)
+        return (fit_together if self.together else fit)(family.outcome, self.design, self.model.confidence)
+
+    def _test(self, family: Family, listeners: Sequence[Listener]) -> Tested:
         n, seed, labels = self.model.permutations, self.model.seed, self.method == "labels"
         if self.method == "mixed":
-            return self._mixed_tests(values, listeners)
-        if before is not None:
-            return ancova_test(values, before, self.design, n, seed, labels=labels, listeners=listeners)
-        return permutation_test(values, self.design, n, seed, labels=labels, listeners=listeners)
+            return self._mixed_tests(family.outcome, listeners)
+        if family.before is not None:
+            before = family.before
+            return ancova_test(family.outcome, before, self.design, n, seed, labels=labels, listeners=listeners)
+        return permutation_test(family.outcome, self.design, n, seed, labels=labels, listeners=listeners)
+
+    def _unequal(self, families: Sequence[np.ndarray], listeners: Sequence[Listener]) -> list[tuple[Fit, Tested]]:
+        arms = self.rows[self.asked.arms].astype(str).to_numpy()
+        n, seed = self.model.permutations, self.model.seed
+        found = unequal_fit(families, self.design, arms, self.model.confidence)
+        return list(zip(found, unequal_test(families, self.design, arms, n, seed, listeners), strict=True))
 
     def counted(self, arrangements: int) -> str:
         """Return in words how p-values are counted and corrected."""
@@ -144,12 +171,29 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     if model.outcome == "sessions":
         blocks = rows[model.whole_block or "participant_id"].to_numpy()
         arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
-    return Question(model, rows, made, arranged, _method(model))
+    return Question(model, rows, made, arranged, _method(model, made, rows, where))
 
 
-def _method(model: Model) -> str:
+def _method(model: Model, made: Asked, rows: pd.DataFrame, where: object) -> str:
     if model.outcome == "sessions":
         return "mixed"
     if model.contrast == "mean":
         return "flips"
-    return "labels" if model.test == "labels" or (model.test == "auto" and model.randomised) else "residuals"
+    possible = bool(made.levels) and made.levels[0] in set(rows[made.arms].astype(str)) and not has_baseline(model)
+    if model.test == "auto":
+        return _with_enough(made, rows, where) if possible else "residuals"
+    if model.test == "unequal" and not possible:
+        must = "`group[a] - group[b]` as the contrast, and no value before in the formula, for arms of unequal variance"
+        raise UserError(f"{where}, key test", must, f"contrast `{model.contrast}`", "set `test: residuals`")
+    return _with_enough(made, rows, where) if model.test == "unequal" else model.test
+
+
+def _with_enough(made: Asked, rows: pd.DataFrame, where: object) -> str:
+    """Return the method for unequal variances; fewer than 4 participants do not tell the variance of their arm."""
+    counts = rows.groupby(made.arms)["participant_id"].nunique()
+    few = counts[counts < SMALLEST_ARM]
+    if len(few):
+        got = ", ".join(f"{count} in {arm}" for arm, count in few.items())
+        todo = "take the arm out with `where`, or set `test: residuals` if its variance must be that of the others"
+        raise UserError(f"{where}, key test", f"at least {SMALLEST_ARM} participants in every arm", got, todo)
+    return "unequal"

@@ -33,7 +33,12 @@ BETWEEN = np.array([{a in EMOTION, b in EMOTION} == {True, False} and {a in COGN
                     for a, b in (edge.split("-") for edge in EDGES)])  # fmt: skip
 TESTS = ("domain_tests", "network_tests", "edge_tests")
 TABLES = (*TESTS, "components", "values", "people")
-GROUPS = {"formula": "~ arm", "contrast": "arm[training] - arm[waiting]", "motion_covariate": False}
+GROUPS = {
+    "formula": "~ arm",
+    "contrast": "arm[training] - arm[waiting]",
+    "motion_covariate": False,
+    "test": "residuals",
+}
 MEAN = {"formula": "~ 1", "contrast": "mean", "motion_covariate": False}
 
 
@@ -364,7 +369,7 @@ def test_motion_agrees_with_statsmodels(
     study: Study, formula: str, contrast: str, theirs: str, term: int, covariate: bool
 ) -> None:
     """Whether or not, and however, the model has the change in motion as a covariate."""
-    found = study.run(formula=formula, contrast=contrast, motion_covariate=covariate, permutations=999)
+    found = study.run(formula=formula, contrast=contrast, motion_covariate=covariate, permutations=999, test="residuals")
     fitted = ols(theirs, moved(study)).fit()
     low, high = fitted.conf_int().iloc[term]
     g = hedges(fitted.df_resid) * fitted.params.iloc[term] / np.sqrt(fitted.mse_resid)

@@ -37,6 +37,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "question": "Does training <do> more & better?",
         "formula": "~ group",
         "contrast": "group[training] - group[waiting]",
+        "test": "residuals",
         "motion_covariate": False,
         "permutations": 5000,
     },

@@ -31,7 +31,7 @@ from connect.parcels import (
     network_blocks,
 )
 from connect.people import join_participants
-from connect.question import Question, question
+from connect.question import Family, Question, question
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -152,16 +152,24 @@ def tests(
     quantities = values[list(QUANTITIES)].to_numpy()
     sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
     label = pd.DataFrame({"quantity": list(QUANTITIES), "n_edges": [*sizes, sum(sizes)]})
-    primary = level(asked, outcome, quantities[:, :1], label[:1], "primary test, not corrected")
-    others = level(asked, outcome, quantities[:, 1:], label[1:], "other domain-level quantities")
-    networks = level(asked, outcome, pairs, _network_labels(blocks, outcome.use), "network pairs")
     joined = EdgeNetworks(asked, len(parcels), blocks)
-    edges = np.where(outcome.use, sessions.connectomes, np.nan)
-    single = level(asked, outcome, edges, _edge_labels(parcels, domain), "edges", joined.listeners)
+    families = (
+        ("primary test, not corrected", quantities[:, :1], label[:1]),
+        ("other domain-level quantities", quantities[:, 1:], label[1:]),
+        ("network pairs", pairs, _network_labels(blocks, outcome.use)),
+        ("edges", np.where(outcome.use, sessions.connectomes, np.nan), _edge_labels(parcels, domain)),
+    )
+    evaluated = asked.evaluate(
+        [Family(outcome.of(own), outcome.before(own)) for _, own, _ in families], joined.listeners
+    )
+    primary, others, networks, edges = (
+        level(asked, outcome, own, labels, name, result)
+        for (name, own, labels), result in zip(families, evaluated, strict=True)
+    )
     found = {
         "domain": pd.concat([primary, others], ignore_index=True),
         "network": joined.of_blocks(networks),
-        "edge": joined.of_edges(single),
+        "edge": joined.of_edges(edges),
     }
     return found, joined.components(list(parcels["name"]))
 

@@ -12,7 +12,6 @@ from connect.inference import Fit, Tested
 from connect.inference.bootstrap import Bootstrap
 from connect.inference.effects import Effect, arm_effects, group_effects, paired_effects
 from connect.inference.evidence import equivalence, log10_bayes_factor
-from connect.inference.permutation import Listener
 from connect.inference.power import critical_t, detectable_effect
 from connect.inference.reliability import icc, mean_squares, measurement_error, minimal_detectable_change
 from connect.outcome import Outcome
@@ -77,7 +76,7 @@ def level(
     sessions: np.ndarray,
     labels: pd.DataFrame,
     family: str,
-    listeners: Sequence[Listener] = (),
+    result: tuple[Fit, Tested],
 ) -> pd.DataFrame:
     """Return one row per column, corrected as one family.
 
@@ -93,11 +92,11 @@ def level(
         What the rows are ``(n_columns rows)``.
     family
         Name of the family.
-    listeners
-        See :func:`connect.inference.permutation_test`.
+    result
+        What :meth:`connect.question.Question.evaluate` found.
     """
     values, before = outcome.of(sessions), outcome.before(sessions)
-    found, tested = question.estimates(values, before), question.tests(values, before, listeners)
+    found, tested = result
     complete = ~np.isnan(values).any(axis=0) & (before is None or ~np.isnan(before).any(axis=0))
     reasons = np.where(complete, "no variance", "missing or undefined in an analysed session").astype(object)
     columns: dict[str, Any] = {

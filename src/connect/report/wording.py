@@ -80,7 +80,7 @@ def counted(summary: Mapping[str, Any]) -> str:
     n, p = summary["arrangements"], summary["primary"]["p"]
     if summary["method"] == "mixed":
         return "t with Satterthwaite’s degrees of freedom"
-    kind = "permutations" if summary["method"] in ("residuals", "labels") else "sign flips"
+    kind = "sign flips" if summary["method"] == "flips" else "permutations"
     share = "" if _missing(p) else f"{round(p * n):,} of "
     if not summary["enumerated"]:
         return f"{share}{n:,} random {kind}"
@@ -90,10 +90,10 @@ def counted(summary: Mapping[str, Any]) -> str:
 def covariates(summary: Mapping[str, Any]) -> bool:
     """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact.
 
-    Permuted labels are exact with covariates as well.
+    Permuted labels are exact with covariates as well, residuals between arms of unequal variance never.
     """
-    if summary["method"] == "labels":
-        return False
+    if summary["method"] in ("labels", "unequal"):
+        return bool(summary["method"] == "unequal")
     return len(summary["columns"]) > (1 if summary["contrast"] == "mean" else 2)
 
 

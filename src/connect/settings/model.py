@@ -65,12 +65,12 @@ class Model:
     motion_covariate: bool = setting(
         "add motion as a covariate: the change in mean framewise displacement, or that of the session", default=True
     )
-    test: Literal["auto", "residuals", "labels", "wild"] = setting(
-        "what is rearranged: residuals of the model without the effect (Freedman-Lane), labels of arms, or signs of "
-        "residuals under a statistic for unequal variances; `auto` follows the design",
+    test: Literal["auto", "unequal", "residuals", "labels"] = setting(
+        "what is permuted where arms or slopes are compared: residuals in units of their arm's spread (`unequal`), "
+        "residuals as they are (`residuals`, Freedman-Lane), or the labels of arms that were assigned at random "
+        "(`labels`); `auto` is `unequal` for two arms, else `residuals`",
         default="auto",
     )  # fmt: skip
-    randomised: bool = setting("whether the arms were assigned at random", default=False)
     within_block: str = setting("participants' column (such as a site) inside which they are exchanged", default="")
     whole_block: str = setting("participants' column (such as a family) whose members move together", default="")
     smallest_effect: float | None = setting(

@@ -218,6 +218,23 @@ def test_two_arms_by_hand(study: Study) -> None:
         assert means[arm] == pytest.approx(values[:, BETWEEN].mean(), rel=1e-6)
 
 
+def test_two_arms_may_vary_differently_unless_the_model_says_otherwise(study: Study) -> None:
+    found, other = (study.run(**{**GROUPS, "test": test}) for test in ("auto", "residuals"))
+    arms = {
+        arm: np.array([study.change(name) for name in rows["participant_id"]])
+        for arm, rows in study.participants.groupby("arm")
+    }
+    theirs = stats.ttest_ind(arms["training"], arms["waiting"], equal_var=False)
+    np.testing.assert_allclose(found.edge_tests["df"], theirs.df, rtol=1e-4)
+    np.testing.assert_allclose(found.edge_tests["estimate"], other.edge_tests["estimate"], rtol=1e-9)
+    assert not np.allclose(found.edge_tests["statistic"], other.edge_tests["statistic"])
+    assert (found.summary["method"], other.summary["method"]) == ("unequal", "residuals")
+    assert found.summary["primary"]["p"] < 0.05
+    assert set(found.summary["variances"]) == {"training", "waiting"}
+    assert other.summary["variances"] is other.summary["caution"] is None
+    assert "fewer than 6 (5 in training, 5 in waiting)" in found.summary["caution"]
+
+
 def test_network_pairs_are_means_over_their_edges(study: Study) -> None:
     found = study.run(**GROUPS).network_tests
     network = {name: network for name, network, _ in PARCELS}
@@ -369,7 +386,9 @@ def test_motion_agrees_with_statsmodels(
     study: Study, formula: str, contrast: str, theirs: str, term: int, covariate: bool
 ) -> None:
     """Whether or not, and however, the model has the change in motion as a covariate."""
-    found = study.run(formula=formula, contrast=contrast, motion_covariate=covariate, permutations=999, test="residuals")
+    found = study.run(
+        formula=formula, contrast=contrast, motion_covariate=covariate, permutations=999, test="residuals"
+    )
     fitted = ols(theirs, moved(study)).fit()
     low, high = fitted.conf_int().iloc[term]
     g = hedges(fitted.df_resid) * fitted.params.iloc[term] / np.sqrt(fitted.mse_resid)
@@ -732,6 +751,14 @@ def test_a_scanner_that_cannot_be_told_from_the_effect_is_refused(
     assert study.run(**model).summary["n"] == 10
     study.kept.loc[moved, "scanner"] = None
     assert study.run(**model).summary["n"] == 10
+
+
+def test_an_arm_too_small_to_tell_its_variance_is_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants["arm"] = ["training"] * 7 + ["waiting"] * 3
+    message = told(study, capsys, {**GROUPS, "test": "auto"})
+    assert message["got"] == "3 in waiting"
+    assert "test: residuals" in message["to do"]
+    assert study.run(**GROUPS).summary["n"] == 10
 
 
 def test_everyone_may_change_the_scanner_where_arms_are_compared(study: Study) -> None:

@@ -126,8 +126,9 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = read(Measure, measure).unit
     record = summarise(results, table, outcome, asked)
+    edges = outcome.of(np.where(outcome.use, sessions.connectomes, np.nan))
     moved = motion_test(outcome.rows, settings, model)
-    write_record(summary, {**names, "unit": unit, **record, "motion": moved})
+    write_record(summary, {**names, "unit": unit, **record, "variances": asked.variances(edges), "motion": moved})
 
 
 def session_values(sessions: Sessions, domain: np.ndarray, outcome: Outcome) -> pd.DataFrame:

@@ -59,6 +59,7 @@ def summarise(
         "gate": "open" if primary["p"] <= model.alpha else "closed",
         "significant": {name: int((table["p_fwe"] <= model.alpha).sum()) for name, table in results.items()},
         "tested": {name: int(table["statistic"].notna().sum()) for name, table in results.items()},
+        "caution": asked.caution,
         "arm_column": asked.asked.arms,
         "arms": arms(values, outcome, asked),
     }

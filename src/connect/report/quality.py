@@ -72,15 +72,20 @@ class Flag:
     line: str
 
 
-def flags(results: Iterable[Result], scans: pd.DataFrame) -> list[Flag]:
+def flags(results: Sequence[Result], scans: pd.DataFrame) -> list[Flag]:
     """Return what must be looked at first: motion that changed with the intervention, and scans that differ in kind."""
     found = [_moved(result.name, result.summary["motion"]) for result in results if result.summary["motion"]["flag"]]
+    found += [_careful(result.name, result.summary["caution"]) for result in results if result.summary["caution"]]
     changed = changed_settings(scans)
     lines = told(list(changed.itertuples(index=False, name=None)), "kept scans")
     whats = [what for what in _SETTINGS if (changed["what"] == what).any()]
     return found + [
         _differ(changed[changed["what"] == what], what, line) for what, line in zip(whats, lines, strict=True)
     ]
+
+
+def _careful(model: str, caution: str) -> Flag:
+    return Flag("Few participants in an arm", (f"{model}: {caution}.",), f"{model}: {caution}")
 
 
 def beside_chance(record: Mapping[str, Any], key: str, scale: float = 1.0) -> dict[str, Any]:

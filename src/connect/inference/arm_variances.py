@@ -135,34 +135,40 @@ def _of_arms(
 ) -> None:
     """Fill in the effect and the arms' variances of residuals y times spread: (y'y - 2 z_g'z + z'A_g z) / df."""
     n_moves, n_arms, k, width = sums.shape
-    total = np.empty((k, width), np.float32)
+    total, left = np.zeros((k, width), np.float32), np.empty(width, np.float32)
     for move in range(n_moves):
         total[:] = 0
         for arm in range(n_arms):
-            factor = spread[arm]
-            for j in range(k):
-                line, whole = sums[move, arm, j], total[j]
-                for e in range(width):
-                    line[e] *= factor[e]
-                    whole[e] += line[e]
+            _spread(sums[move, arm], spread[arm], total)
         effect[move] = total[0]
         for arm in range(n_arms):
-            left, factor, square = variances[arm, move], spread[arm], squares[move, arm]
+            square, factor = squares[move, arm], spread[arm]
             for e in range(width):
                 left[e] = square[e] * factor[e] * factor[e]
             _less_model(left, sums[move, arm], total, products[arm])
             for e in range(width):
-                left[e] = max(left[e] / df[arm], LEAST)
+                variances[arm, move, e] = max(left[e] / df[arm], LEAST)
+
+
+@njit(cache=True)
+def _spread(sums: np.ndarray, factor: np.ndarray, total: np.ndarray) -> None:
+    """Give an arm's sums their spread, and add them to those of all arms."""
+    for j in range(len(sums)):
+        line, whole = sums[j], total[j]
+        for e in range(factor.size):
+            value = line[e] * factor[e]
+            line[e] = value
+            whole[e] += value
 
 
 @njit(cache=True)
 def _less_model(left: np.ndarray, sums: np.ndarray, total: np.ndarray, products: np.ndarray) -> None:
-    """Take from an arm's sums of squares what the model explains."""
+    """Take from an arm's sums of squares what the model explains; ``products`` are symmetric."""
     for i in range(len(total)):
-        line, one = sums[i], total[i]
+        line, one, own = sums[i], total[i], products[i, i]
         for e in range(left.size):
-            left[e] -= (line[e] + line[e]) * one[e]
-        for j in range(len(total)):
-            weight, other = products[i, j], total[j]
+            left[e] += one[e] * (own * one[e] - line[e] - line[e])
+        for j in range(i):
+            twice, other = products[i, j] + products[j, i], total[j]
             for e in range(left.size):
-                left[e] += weight * one[e] * other[e]
+                left[e] += twice * one[e] * other[e]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from formulaic import Formula
 
-from connect.design import BASELINE, MOTION, motion_of
+from connect.design import BASELINE, MOTION, has_baseline, motion_of
 from connect.question import Family, Question, question
 from connect.settings.model import Model
 
@@ -62,9 +62,10 @@ def motion_test(rows: pd.DataFrame, model: Model, where: object) -> dict[str, An
 
 
 def without_motion(model: Model) -> Model:
-    """Return a model without the terms that contain the change in motion."""
-    known = (motion_of(model), BASELINE)
-    terms = [str(term) for term in Formula(model.formula) if any(name in _words(str(term)) for name in known)]
+    """Return a model without the terms that contain motion, and without the value before, which motion has none of."""
+    if has_baseline(model):
+        model = dataclasses.replace(model, formula=re.sub(rf"\b{BASELINE}\b", "1", model.formula), outcome="change")
+    terms = [str(term) for term in Formula(model.formula) if motion_of(model) in _words(str(term))]
     return dataclasses.replace(model, formula=" - ".join([model.formula, *terms]), motion_covariate=False)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from connect.changes import weights
-from connect.design import motion_of
+from connect.design import BASELINE, has_baseline, motion_of
 from connect.inference import interval
 from connect.inference.arrangements import Arrangements
 from connect.outcome import Outcome
@@ -44,7 +44,7 @@ def summarise(
         "formula": model.formula,
         "contrast": model.contrast,
         "outcome": model.outcome,
-        "columns": list(asked.asked.columns),
+        "columns": [*asked.asked.columns, *([BASELINE] if has_baseline(model) else [])],
         "condition": model.condition,
         "confidence": model.confidence,
         "alpha": model.alpha,

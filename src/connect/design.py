@@ -218,6 +218,9 @@ def _formula(model: Model, where: object) -> str:
     motion, formula = motion_of(model), model.formula
     if has_baseline(model):
         place = f"{where}, key formula"
+        if model.contrast == "mean" and " - " not in model.condition:
+            must = "a difference or a slope in a model with the value before, whose own mean is only estimated"
+            raise UserError(f"{where}, key contrast", must, "`mean`", "take `pre` out of the formula")
         terms = [str(term) for term in Formula(formula) if BASELINE in _words(str(term))]
         if terms != [BASELINE]:
             got = f"the term `{next(term for term in terms if term != BASELINE)}`"

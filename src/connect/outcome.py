@@ -116,16 +116,17 @@ def select(
         an empty cell, times are missing or do not grow, or nobody is left.
     """
     names = variables(model)
-    timed = tuple(session.weeks for session in cohort.sessions.values() if isinstance(session.weeks, str))
-    used = (*names, *(name for name in timed if _needs_time(model)))
-    check_columns(subjects, used, where)
-    subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
     make = _Rows(sessions.table, model, parts, cohort, where)
+    check_columns(subjects, (*names, *make.times), where)
+    _check_times(subjects, make.times, where)
+    _check_conditions(model, where)
+    subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
     people, rows = [], []
     for subject in subjects.to_dict("records"):
-        own = list(make.of(subject))
-        reason = _reason(subject, model, used) or ("" if own else _lost(subject["participant_id"], make, kept))
-        shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *used))}
+        reason = _reason(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
+        own = [] if reason else list(make.of(subject))
+        reason = reason or ("" if own else _lost(subject["participant_id"], make, kept))
+        shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *names, *make.times))}
         moved = {make.motion: own[0].shown[make.motion] if own else np.nan}
         people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
         rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
@@ -158,6 +159,12 @@ class _Rows:
             return self._sessions(subject)
         return iter(self._parts(subject))
 
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Columns of the participants table that hold the weeks of the sessions that the model needs."""
+        weeks = [self.cohort.sessions[label].weeks for label in self.needed] if _needs_time(self.model) else []
+        return tuple(dict.fromkeys(name for name in weeks if isinstance(name, str)))
+
     def _parts(self, subject: Mapping[Any, Any]) -> list[_Row]:
         participant, rows = subject["participant_id"], []
         for number, part in enumerate(self.parts):
@@ -175,17 +182,13 @@ class _Rows:
         own = (table["participant_id"] == subject["participant_id"]) & table["condition"].isin(conditions)
         for row in np.flatnonzero(own):
             session = table.iloc[row]
-            weeks = self._week(session["session_id"], subject)
-            if self._timed and np.isnan(weeks):
+            weeks = self._week(session["session_id"], subject) if _needs_time(self.model) else np.nan
+            if _needs_time(self.model) and np.isnan(weeks):
                 continue
             kernel = np.zeros(len(table))
             kernel[row] = 1.0
             shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
             yield _Row({**shown, self.motion: session["mean_fd"]}, kernel)
-
-    @property
-    def _timed(self) -> bool:
-        return _needs_time(self.model)
 
     def _moved(self, kernel: np.ndarray | None) -> float:
         return np.nan if kernel is None else float(kernel[kernel != 0] @ self.fd[kernel != 0])
@@ -201,13 +204,16 @@ class _Rows:
         times = {
             (session.condition, session.phase): self._week(label, subject)
             for label, session in self.cohort.sessions.items()
+            if label in self.needed
         }
-        between = {times[condition, "post"] - times[condition, "pre"] for condition in part}
-        if len(between) > 1 and not any(np.isnan(list(between))):
-            got = " and ".join(f"{weeks:g}" for weeks in sorted(between))
+        between = [times[condition, "post"] - times[condition, "pre"] for condition in part]
+        if np.isnan(between).any():
+            return np.nan
+        weeks = between[0]
+        if not np.allclose(between, weeks, rtol=1e-6):
+            got = " and ".join(f"{one:g}" for one in sorted(set(between)))
             todo = "compare changes instead, with `outcome: change`"
             raise UserError(self.where, "as many weeks from pre to post under every condition", got, todo)
-        weeks = between.pop()
         if weeks <= 0:
             got = f"{weeks:g} weeks for {subject['participant_id']}"
             raise UserError(self.where, "a session after that is later than the one before", got, "correct `weeks`")
@@ -223,6 +229,22 @@ def _weighted(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _needs_time(model: Model) -> bool:
     return model.outcome == "rate" or (model.outcome == "sessions" and "weeks" in re.findall(r"\w+", model.formula))
+
+
+def _check_times(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:
+    for name in names:
+        wrong = subjects[name].notna() & pd.to_numeric(subjects[name], errors="coerce").isna()
+        if wrong.any():
+            must = f"weeks in the column `{name}` of the participants table, numbers or n/a"
+            got = f"{subjects.loc[wrong, name].iloc[0]} for {subjects.loc[wrong, 'participant_id'].iloc[0]}"
+            raise UserError(where, must, got, "correct the table")
+
+
+def _check_conditions(model: Model, where: object) -> None:
+    if model.outcome == "sessions" and (" - " in model.condition or " + " in model.condition):
+        must = "`a` or `a, b` in a model of all sessions, which the condition only chooses"
+        todo = "put `condition` into the formula and compare `condition[a] - condition[b]`"
+        raise UserError(f"{where}, key condition", must, model.condition, todo)
 
 
 def _needed(model: Model, parts: Sequence[Part], cohort: Cohort) -> list[str]:

@@ -218,7 +218,7 @@ def _formula(model: Model, where: object) -> str:
     motion, formula = motion_of(model), model.formula
     if has_baseline(model):
         place = f"{where}, key formula"
-        if model.contrast == "mean" and " - " not in model.condition:
+        if model.contrast.strip() == "mean" and not re.search(r" - |,", model.condition):
             must = "a difference or a slope in a model with the value before, whose own mean is only estimated"
             raise UserError(f"{where}, key contrast", must, "`mean`", "take `pre` out of the formula")
         terms = [str(term) for term in Formula(formula) if BASELINE in _words(str(term))]
@@ -367,9 +367,8 @@ def _check_factor(factor: str, people: pd.DataFrame, model: Model, place: str) -
 
 def _check_groups(people: pd.DataFrame, model: Model, where: object) -> None:
     for name in groups(people, model):
-        if "participant_id" in people:
-            people = people.drop_duplicates(["participant_id", name])
-        counts = people[name].value_counts().sort_index()
+        once = people.drop_duplicates(["participant_id", name]) if "participant_id" in people else people
+        counts = once[name].value_counts().sort_index()
         if len(counts) < 2 or counts.min() < 2:
             got = ", ".join(f"{level}: {count}" for level, count in counts.items()) or "nobody"
             must = f"at least two groups in `{name}` with at least two analysed participants each"

@@ -11,8 +11,8 @@ import pandas as pd
 from connect.design import Asked, Design, asked, design, has_baseline
 from connect.errors import UserError
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
-from connect.inference.ancova import ancova_test, fit_ancova
-from connect.inference.mixed import f_test_mixed, fit_mixed
+from connect.inference.ancova import ancova_test, fit_ancova, with_own
+from connect.inference.mixed import f_test_mixed, fit_mixed, variance_ratio
 from connect.inference.mixed_test import mixed_test
 from connect.inference.permutation import Listener
 from connect.inference.rows import space
@@ -77,6 +77,12 @@ class Question:
     def df(self) -> int:
         """Residual degrees of freedom in a model without random effects."""
         return self.design.df - has_baseline(self.model)
+
+    @property
+    def arrangements(self) -> Arrangements:
+        """What is rearranged; participants with values before of their own are not interchangeable."""
+        own = has_baseline(self.model) and self.method == "residuals"
+        return Arrangements(with_own(self.design) if own else self.design, self.model.permutations, self.model.seed)
 
     @property
     def n_effective(self) -> float:
@@ -157,8 +163,7 @@ class Question:
     def counted(self, arrangements: int) -> str:
         """Return in words how p-values are counted and corrected."""
         what, many = METHODS[self.method], f"{arrangements:,}"
-        enumerated = Arrangements(self.design, self.model.permutations, self.model.seed).enumerated
-        text = f"all {many} {what}" if enumerated else f"{many} random {what}"
+        text = f"all {many} {what}" if self.arrangements.enumerated else f"{many} random {what}"
         p = "p: t with Satterthwaite's degrees of freedom; p_fwe: " if self.method == "mixed" else ""
         return f"{p}largest {'F' if self.together else '|t|'} over {text}"
 
@@ -175,10 +180,12 @@ class Question:
 
     def _mixed_tests(self, values: np.ndarray, listeners: Sequence[Listener]) -> Tested:
         people, made = self.rows["participant_id"].to_numpy(), self.asked
-        found = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence)
-        p = f_test_mixed(values, made.matrix, people, made.contrast).p if self.together else found.p
-        n, seed = self.model.permutations, self.model.seed
-        tested = mixed_test(values, self.design, people, found.ratio, n, seed, listeners)
+        if self.together:
+            p = f_test_mixed(values, made.matrix, people, made.contrast).p
+        else:
+            p = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence).p
+        n, seed, ratio = self.model.permutations, self.model.seed, variance_ratio(values, self.design.nuisance, people)
+        tested = mixed_test(values, self.design, people, np.where(np.isnan(p), np.nan, ratio), n, seed, listeners)
         return replace(tested, p=p, q_fdr=fdr(p))
 
 

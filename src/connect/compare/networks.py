@@ -48,7 +48,7 @@ class EdgeNetworks:
         block = np.full(first.size, -1)
         for number, one in enumerate(blocks):
             block[one.edges] = number
-        graph, df = Graph(first, second, n_parcels), asked.design.df
+        graph, df = Graph(first, second, n_parcels), asked.df
         self.thresholds = {p: critical_t(df, p) for p in sorted(settings.p, reverse=True)}
         self.nbs = NBS(graph, list(self.thresholds.values()), (settings.size,))
         self.scores, self.blocks = TFNBS(graph), CNBS(block)

@@ -11,7 +11,6 @@ import pandas as pd
 from connect.changes import weights
 from connect.design import BASELINE, has_baseline, motion_of
 from connect.inference import interval
-from connect.inference.arrangements import Arrangements
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY
 from connect.question import METHODS, Question
@@ -38,7 +37,7 @@ def summarise(
         The model.
     """
     model, primary = asked.model, results["domain"].iloc[0]
-    moves = Arrangements(asked.design, model.permutations, model.seed)
+    moves = asked.arrangements
     return {
         "question": model.question,
         "formula": model.formula,

@@ -159,6 +159,20 @@ def f_test_mixed(values: np.ndarray, fixed: np.ndarray, participants: np.ndarray
     )
 
 
+def variance_ratio(values: np.ndarray, fixed: np.ndarray, participants: np.ndarray) -> np.ndarray:
+    """Return the variance between participants over that within ``(n_columns,)``; NaN for a column without a fit.
+
+    Parameters are those of :func:`fit_mixed`; ``fixed`` may have no columns. Without the effect in the model, it hardly
+    changes when signs of participants are flipped, so that a test by flips is fair at this ratio. That of the full
+    model is small where the effect is large by chance, and then t is too large in the observed arrangement alone.
+    """
+    rotation = _rotate(fixed, participants, np.empty((0, fixed.shape[1])))
+    found = np.full(values.shape[1], np.nan)
+    for columns, _, squares in _squares(values, rotation):
+        found[columns] = _ratio(squares, rotation)
+    return found
+
+
 def whiten(rows: np.ndarray, participants: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
     """Return rows multiplied by ``(I + ratio Z Z')^(-1/2)``, whose errors are independent with equal variances.
 
@@ -257,21 +271,27 @@ def _rotate(fixed: np.ndarray, participants: np.ndarray, contrasts: np.ndarray) 
 
 def _check(fixed: np.ndarray, contrasts: np.ndarray) -> None:
     norms = np.linalg.norm(fixed, axis=0)
-    if not (np.isfinite(norms) & (norms > 0)).all() or np.linalg.matrix_rank(fixed / norms) < fixed.shape[1]:
+    usable = (np.isfinite(norms) & (norms > 0)).all()
+    if not usable or (norms.size and np.linalg.matrix_rank(fixed / norms) < norms.size):
         raise ValueError("the design matrix of the fixed effects must be finite and of full rank")
-    if fixed.shape[0] == fixed.shape[1] or not np.any(contrasts):
+    if fixed.shape[0] == fixed.shape[1] or (len(contrasts) and not np.any(contrasts)):
         raise ValueError("there must be more rows than fixed effects, and weights that are not all 0")
 
 
 def _solve(values: np.ndarray, rotation: _Rotation) -> Iterator[tuple[np.ndarray, _State]]:
     """Yield the numbers of the columns that can be fitted, and their fits, block by block."""
+    for columns, rows, squares in _squares(values, rotation):
+        yield columns, _state(squares, rotation.weights.T @ rows, rotation)
+
+
+def _squares(values: np.ndarray, rotation: _Rotation) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the numbers of the columns that can be fitted, their rows, and their sums of squares, block by block."""
     for start in range(0, values.shape[1], BLOCK):
         rows = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
         rows = np.where(np.isfinite(rows).all(axis=0), rows, 0.0)
         squares = np.add.reduceat(np.square(rotation.basis.T @ rows), rotation.starts, axis=0)
         usable = squares[0] > ROUNDING * np.square(rows).sum(axis=0)
-        linear = (rotation.weights.T @ rows)[:, usable]
-        yield start + np.flatnonzero(usable), _state(squares[:, usable], linear, rotation)
+        yield start + np.flatnonzero(usable), rows[:, usable], squares[:, usable]
 
 
 def _state(squares: np.ndarray, linear: np.ndarray, rotation: _Rotation) -> _State:

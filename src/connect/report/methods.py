@@ -100,9 +100,10 @@ def cleaning(strategy: Strategy) -> str:
 
 def meaning(session: Session) -> str:
     """Say what a session label stands for."""
-    phase = {"pre": "before", "post": "after"}[session.phase]
-    weeks = "" if session.weeks is None else f" (week {session.weeks:g})"
-    return f"{phase} the intervention{weeks}" + (f", condition {session.condition}" if session.condition else "")
+    times = {"pre": "before the intervention", "post": "after the intervention", "other": "another session"}
+    named = f"`{session.weeks}`" if isinstance(session.weeks, str) else f"{session.weeks or 0:g}"
+    weeks = "" if session.weeks is None else f" (week {named})"
+    return f"{times[session.phase]}{weeks}" + (f", condition {session.condition}" if session.condition else "")
 
 
 def members(domain: Domain) -> str:

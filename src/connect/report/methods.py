@@ -25,10 +25,12 @@ REFERENCES: Mapping[str, str] = {
     "Chan et al. 2014": "PNAS 111:E4997, doi:10.1073/pnas.1415122111",
     "Ciric et al. 2017": "NeuroImage 154:174, doi:10.1016/j.neuroimage.2017.03.020",
     "Cumming and Finch 2001": "Educ Psychol Meas 61:532, doi:10.1177/0013164401614002",
+    "Efron and Morris 1975": "J Am Stat Assoc 70:311, doi:10.1080/01621459.1975.10479864",
     "Esteban et al. 2019": "Nat Methods 16:111, doi:10.1038/s41592-018-0235-4",
     "Fisher 1915": "Biometrika 10:507, doi:10.1093/biomet/10.4.507",
     "Freedman and Lane 1983": "J Bus Econ Stat 1:292, doi:10.1080/07350015.1983.10509354",
     "Hedges 1981": "J Educ Stat 6:107, doi:10.3102/10769986006002107",
+    "Kuznetsova et al. 2017": "J Stat Softw 82(13), doi:10.18637/jss.v082.i13",
     "Ledoit and Wolf 2004": "J Multivar Anal 88:365, doi:10.1016/S0047-259X(03)00096-4",
     "Lindquist et al. 2019": "Hum Brain Mapp 40:2358, doi:10.1002/hbm.24528",
     "Mölder et al. 2021": "F1000Research 10:33, doi:10.12688/f1000research.29032.2",
@@ -37,9 +39,11 @@ REFERENCES: Mapping[str, str] = {
     "Power et al. 2012": "NeuroImage 59:2142, doi:10.1016/j.neuroimage.2011.10.018",
     "Varoquaux et al. 2010": "MICCAI, doi:10.1007/978-3-642-15705-9_25",
     "Wang et al. 2024": "PLoS Comput Biol 20:e1011942, doi:10.1371/journal.pcbi.1011942",
+    "Welch 1947": "Biometrika 34:28, doi:10.1093/biomet/34.1-2.28",
     "Westfall and Young 1993": "Resampling-Based Multiple Testing, Wiley",
     "Winkler et al. 2014": "NeuroImage 92:381, doi:10.1016/j.neuroimage.2014.01.060",
     "Worsley and Friston 1995": "NeuroImage 2:173, doi:10.1006/nimg.1995.1023",
+    "Zalesky et al. 2010": "NeuroImage 53:1197, doi:10.1016/j.neuroimage.2010.06.041",
 }
 
 _ATLASES = {

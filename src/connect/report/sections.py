@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from connect.design import MOTION
+from connect.design import MOTION, MOTION_LEVEL
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -78,7 +78,7 @@ class Result:
     @property
     def motion(self) -> bool:
         """Whether the change in motion is a covariate."""
-        return MOTION in self.summary["columns"]
+        return any(name in self.summary["columns"] for name in (MOTION, MOTION_LEVEL))
 
 
 def rows(table: pd.DataFrame) -> Rows:

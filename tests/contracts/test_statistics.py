@@ -119,7 +119,11 @@ def test_the_other_way_round_changes_signs_and_no_p(name: str) -> None:
         other = made(name, contrast=backwards)
         same(fit(Y, other, 0.95), there)
         moved = inference.permutation_test(Y, other, 5000 if name in EXACT else 199, 1)
-    for key, low, high in (("estimate", "low", "high"), ("g", "g_low", "g_high"), ("statistic", "statistic", "statistic")):
+    for key, low, high in (
+        ("estimate", "low", "high"),
+        ("g", "g_low", "g_high"),
+        ("statistic", "statistic", "statistic"),
+    ):
         np.testing.assert_allclose(getattr(there, key), -getattr(here, key))
         np.testing.assert_allclose(getattr(there, low), -getattr(here, high), rtol=1e-5, atol=1e-6)
     same(moved, result(Y, name))

@@ -68,7 +68,9 @@ def make(
             fd = 0.8 if excluded else rng.uniform(0.1, 0.3)
             kept = {"kept": "no", "reason": "mean FD 0.8 mm is above 0.5 mm"} if excluded else {"kept": "yes"}
             own |= {"minutes": 8.0 - k / 10, "tdof": 60.0 + k, "fd_dvars": rng.uniform(-0.1, 0.3)}
-            rows.append({**own, "scan": f"sub-{k:02d}_ses-{label}", "mean_fd": fd, "scanner": None, "reason": None, **kept})
+            rows.append(
+                {**own, "scan": f"sub-{k:02d}_ses-{label}", "mean_fd": fd, "scanner": None, "reason": None, **kept}
+            )
             rise = effect * (phase == "post") * (k % 2 == 0) * (name in ("", "drug"))
             value = 0.2 + 0.05 * rng.standard_normal(N_EDGES) + rise * between["between"]
             value[list(missing)] = np.nan

@@ -43,10 +43,15 @@ class Arrangements:
     def blocks(self, size: int) -> Iterator[np.ndarray]:
         """Give blocks of at most ``size`` arrangements: ``(n_block, n)`` signs for sign flips, else row numbers."""
         identity = np.ones(self.design.n) if self.design.flips else np.arange(self.design.n)
-        others = self._all(identity) if self.enumerated else self._random()
-        rows = chain([identity], others)
-        while block := list(islice(rows, size)):
-            yield np.array(block)
+        if self.enumerated:
+            rows = chain([identity], self._all(identity))
+            while block := list(islice(rows, size)):
+                yield np.array(block)
+            return
+        rng = np.random.default_rng(self.seed)
+        yield np.concatenate([identity[None], self._random(rng, min(size, self.count) - 1)])
+        for start in range(size, self.count, size):
+            yield self._random(rng, min(size, self.count - start))
 
     def _possible(self) -> int:
         if self.design.flips:
@@ -71,23 +76,25 @@ class Arrangements:
                 order[members] = members[places]
             yield self._rows(order)
 
-    def _random(self) -> Iterator[np.ndarray]:
-        rng = np.random.default_rng(self.seed)
-        for _ in range(self.n_permutations):
-            if self.design.flips:
-                yield self._signs(rng.choice((1.0, -1.0), len(self.units)))
-                continue
+    def _random(self, rng: np.random.Generator, n_moves: int) -> np.ndarray:
+        """Draw arrangements ``(n_moves, n)``; how many are drawn at once changes none of them."""
+        if self.design.flips:
+            return self._signs(rng.choice((1.0, -1.0), (n_moves, len(self.units))))
+        found = np.empty((n_moves, self.design.n), dtype=int)
+        for row in found:
             order = np.empty(len(self.units), dtype=int)
             for members in self.classes:
                 order[members] = rng.permutation(members)
-            yield self._rows(order)
+            row[:] = self._rows(order)
+        return found
 
     def _signs(self, signs: np.ndarray) -> np.ndarray:
+        """Give the signs of units ``(..., n_units)`` to their rows."""
         if len(self.units) == self.design.n:
             return signs
-        row = np.empty(self.design.n)
-        for members, sign in zip(self.units, signs, strict=True):
-            row[members] = sign
+        row = np.empty((*signs.shape[:-1], self.design.n))
+        for members, sign in zip(self.units, np.moveaxis(signs, -1, 0), strict=True):
+            row[..., members] = sign[..., None]
         return row
 
     def _rows(self, order: np.ndarray) -> np.ndarray:

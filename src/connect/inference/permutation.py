@@ -19,8 +19,9 @@ from scipy import stats
 
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
+from connect.inference.flips import lines_of, tally_flips
 from connect.inference.rows import Space, places, rearranged, relabelled, space
-from connect.inference.tally import Target, lines_of, tally, tally_flips, target
+from connect.inference.tally import Target, tally, target
 
 TOLERANCE = 1e-9
 """Difference below which two partial correlations count as equal: rounding must not break ties."""
@@ -256,7 +257,7 @@ class _Block:
     """A block of arrangements.
 
     Its rows ``(n_moves, n_rows, n)``, the observed ones of the effect ``(n, q)``, and, where signs are all there is,
-    what :func:`connect.inference.tally.lines_of` makes of them.
+    what :func:`connect.inference.flips.lines_of` makes of them.
     """
 
     rows: np.ndarray

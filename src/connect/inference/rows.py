@@ -40,6 +40,8 @@ class Space:
 
     def residuals(self, values: np.ndarray) -> np.ndarray:
         """Return values ``(n, n_columns)`` with the nuisance regressed out; residuals of rounding are 0."""
+        if not self.nuisance.shape[1]:
+            return np.ascontiguousarray(values)
         residuals = values - self.nuisance @ (self.nuisance.T @ values)
         rounding = np.square(residuals).sum(axis=0) <= 1e-24 * np.square(values).sum(axis=0)
         cleaned: np.ndarray = np.where(rounding, 0.0, residuals)
@@ -83,7 +85,7 @@ def rearranged(found: Space, moves: np.ndarray, *, flips: bool) -> np.ndarray:
     rows = np.concatenate([found.effect, found.moved], axis=1).T
     moved = np.empty((len(moves), *rows.shape))
     if flips:
-        moved[:] = rows * moves[:, None]
+        np.multiply(rows, moves[:, None], out=moved)
         return moved
     np.put_along_axis(moved, np.broadcast_to(moves[:, None], moved.shape), np.broadcast_to(rows, moved.shape), axis=2)
     return moved

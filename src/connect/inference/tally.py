@@ -18,18 +18,6 @@ PERFECT = 1e-12
 UNSURE = np.float32(0.01)
 """Share below which single precision does not know R² well enough to tell the largest."""
 
-PATTERN = 5
-"""Participants whose sign patterns are tabulated together."""
-
-TOGETHER = 4
-"""Groups of participants that are added at once."""
-
-FAST = 1 << 17
-"""Numbers of a table that stay in a fast memory: half a megabyte."""
-
-CHUNK = 64
-"""Columns of which one is looked for at once: most chunks hold none."""
-
 
 class Target(NamedTuple):
     """A tile of columns and what their permuted statistics are compared with.
@@ -135,118 +123,48 @@ def tally(
                 if left[e] <= UNSURE:
                     again = exact(rows[move], n_effect, tile.columns[e])
                     ratio[e], best[move] = again, max(best[move], again)
-        best[move] = _highest(explained, left, ratio, rows[move], n_effect, tile, best[move])
+        best[move] = highest(explained, left, ratio, rows[move], n_effect, tile, best[move])
         for e in range(width if out.size else 0):
             out[move, e] = np.sign(lines[0, e]) * np.sqrt(ratio[e]) if n_effect == 1 else ratio[e]
 
 
 @njit(cache=True)
-def lines_of(signs: np.ndarray) -> np.ndarray:
-    """Return which lines of the table of :func:`tally_flips` make up each arrangement ``(n_moves, n_groups)``.
-
-    Rows are taken together in groups of :data:`PATTERN`; bit ``i`` of a line's place within its group says that row
-    ``i`` of the group counts positively. The number of groups is a multiple of :data:`TOGETHER`.
-
-    Parameters
-    ----------
-    signs
-        ``(n_moves, n)``.
-    """
-    n_moves, n = signs.shape
-    n_groups = (n + PATTERN * TOGETHER - 1) // (PATTERN * TOGETHER) * TOGETHER
-    lines = np.empty((n_moves, n_groups), np.uint32)
-    for move in range(n_moves):
-        for group in range(n_groups):
-            lines[move, group] = group << PATTERN
-        for row in range(n):
-            lines[move, row // PATTERN] += np.uint32(signs[move, row] > 0) << np.uint32(row % PATTERN)
-    return lines
-
-
-@njit(cache=True)
-def tally_flips(
-    lines: np.ndarray,
-    effect: np.ndarray,
+def highest(
+    explained: np.ndarray,
+    left: np.ndarray,
+    ratio: np.ndarray,
     rows: np.ndarray,
+    n_effect: int,
     tile: Target,
-    counts: np.ndarray,
-    best: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Count a block of sign flips without nuisance over a tile of columns, as :func:`tally` does.
-
-    Sums over n rows become sums over n / :data:`PATTERN` lines of a table (method of four Russians: Arlazarov et al.
-    1970), which is made for as many columns at a time as stay in a fast memory.
+    best: float,
+) -> float:
+    """Return the largest R² of an arrangement, ``best`` included.
 
     Parameters
     ----------
-    lines
-        What :func:`lines_of` gives.
-    effect
-        The observed row ``(n,)``.
-    rows, tile, counts, best, out
+    explained, left
+        What the effect explains, and what it might ``(n_columns,)``.
+    ratio
+        R² in single precision ``(n_columns,)``.
+    rows
+        Orthonormal rows of the arrangement ``(n_rows, n)``.
+    n_effect, tile
         As in :func:`tally`.
+    best
+        The largest so far.
     """
-    step = max(FAST // (lines.shape[1] << PATTERN) // CHUNK, 1) * CHUNK
-    for start in range(0, len(tile.columns), step):
-        at = slice(start, min(start + step, len(tile.columns)))
-        part = Target(tile.columns[at], tile.bars[at], tile.rough[at], tile.slack[at], tile.error)
-        table = _table(part.columns, effect, lines.shape[1])
-        _tally_lines(lines, table, rows, part, counts[at], best, out[:, at])
-
-
-@njit(cache=True)
-def _table(columns: np.ndarray, effect: np.ndarray, n_groups: int) -> np.ndarray:
-    """Return the sums of all sign patterns of groups of rows ``(n_groups << PATTERN, n_columns)``."""
-    width, n = columns.shape
-    weighted = np.empty((n, width))
-    for e in range(width):
-        for row in range(n):
-            weighted[row, e] = columns[e, row] * effect[row]
-    table = np.empty((n_groups << PATTERN, width), np.float32)
-    for group in range(n_groups):
-        lines, members = table[group << PATTERN :], weighted[group * PATTERN : (group + 1) * PATTERN]
-        lines[0] = 0
-        for row in range(len(members)):
-            for e in range(width):
-                lines[0, e] -= members[row, e]
-        for row in range(len(members)):
-            for pattern in range(1 << row):
-                for e in range(width):
-                    lines[pattern | 1 << row, e] = lines[pattern, e] + 2 * members[row, e]
-    return table
-
-
-@njit(cache=True)
-def _tally_lines(
-    lines: np.ndarray,
-    table: np.ndarray,
-    rows: np.ndarray,
-    tile: Target,
-    counts: np.ndarray,
-    best: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    width = table.shape[1]
-    total, left = np.empty(width, np.float32), np.ones(width, np.float32)
-    for move in range(len(lines)):
-        _sum_of_lines(lines[move], table, total)
-        for e in range(width if out.size else 0):
-            out[move, e] = total[e]
-        for e in range(width):
-            total[e] *= total[e]
-        _count(total, left, rows[move], 1, tile, counts)
-        best[move] = _highest(total, left, total, rows[move], 1, tile, best[move])
-
-
-@njit(cache=True)
-def _sum_of_lines(lines: np.ndarray, table: np.ndarray, total: np.ndarray) -> None:
-    for group in range(0, lines.size, TOGETHER):
-        a, b, c, d = table[lines[group]], table[lines[group + 1]], table[lines[group + 2]], table[lines[group + 3]]
-        for e in range(total.size if group else 0):
-            total[e] += (a[e] + b[e]) + (c[e] + d[e])
-        for e in range(0 if group else total.size):
-            total[e] = (a[e] + b[e]) + (c[e] + d[e])
+    top, place = _largest(ratio)
+    if top <= best - 8 * tile.error / UNSURE:
+        return best
+    bar, slack, near = np.float32(max(best, float(top))), np.float32(8 * tile.error), np.int32(0)
+    for e in range(explained.size):
+        near += np.int32(explained[e] - bar * left[e] > -slack)
+    if near == 1 and explained[place] - bar * left[place] > -slack:
+        return max(best, exact(rows, n_effect, tile.columns[place]))
+    for e in range(explained.size):
+        if explained[e] - bar * left[e] > -slack:
+            best = max(best, exact(rows, n_effect, tile.columns[e]))
+    return best
 
 
 @njit(cache=True)
@@ -278,47 +196,28 @@ def _count(
     for e in range(explained.size):
         distance = explained[e] - tile.rough[e] * left[e]
         counts[e] += distance >= tile.slack[e]
-        near += np.int32(distance < tile.slack[e]) & np.int32(distance > -tile.slack[e])
-    for start in range(0, explained.size if near else 0, CHUNK):
-        stop, near = min(start + CHUNK, explained.size), np.int32(0)
-        for e in range(start, stop):
-            near += np.int32(abs(explained[e] - tile.rough[e] * left[e]) < tile.slack[e])
-        for e in range(start, stop if near else start):
-            if abs(explained[e] - tile.rough[e] * left[e]) < tile.slack[e]:
-                counts[e] += exact(rows, n_effect, tile.columns[e]) >= tile.bars[e]
+        near += np.int32(abs(distance) < tile.slack[e])
+    if near:
+        _settle(explained, left, rows, n_effect, tile, counts)
 
 
 @njit(cache=True)
-def _highest(
-    explained: np.ndarray,
-    left: np.ndarray,
-    ratio: np.ndarray,
-    rows: np.ndarray,
-    n_effect: int,
-    tile: Target,
-    best: float,
-) -> float:
-    """Return the largest R² of an arrangement, ``best`` included."""
-    top = _largest(ratio)
-    if top <= best - 8 * tile.error / UNSURE:
-        return best
-    bar, slack = np.float32(max(best, float(top))), np.float32(8 * tile.error)
-    for start in range(0, explained.size, CHUNK):
-        stop, near = min(start + CHUNK, explained.size), np.int32(0)
-        for e in range(start, stop):
-            near += np.int32(explained[e] - bar * left[e] > -slack)
-        for e in range(start, stop if near else start):
-            if explained[e] - bar * left[e] > -slack:
-                best = max(best, exact(rows, n_effect, tile.columns[e]))
-    return best
+def _settle(
+    explained: np.ndarray, left: np.ndarray, rows: np.ndarray, n_effect: int, tile: Target, counts: np.ndarray
+) -> None:
+    """Add to ``counts`` where R² is so near its bar that double precision must decide."""
+    for e in range(explained.size):
+        if abs(explained[e] - tile.rough[e] * left[e]) < tile.slack[e]:
+            counts[e] += exact(rows, n_effect, tile.columns[e]) >= tile.bars[e]
 
 
 @njit(cache=True)
-def _largest(values: np.ndarray) -> np.float32:
-    """Return the largest of values that are 0 or more; as integers, whose order is the same, many are compared at once."""
-    bits = values.view(np.int32)
-    top = np.zeros(1, np.int32)
+def _largest(values: np.ndarray) -> tuple[np.float32, np.int64]:
+    """Return the largest of values that are 0 or more, and its place.
+
+    Their bits as integers are in the same order, and with the place behind them many are compared at a time.
+    """
+    bits, top = values.view(np.int32), np.int64(0)
     for e in range(bits.size):
-        top[0] = max(top[0], bits[e])
-    found: np.float32 = top.view(np.float32)[0]
-    return found
+        top = max(top, np.int64(bits[e]) << 32 | e)
+    return np.int32(top >> 32).view(np.float32), top & 0xFFFFFFFF

@@ -35,8 +35,9 @@ format: $(VENV)/ready ## put code and rules into the house style
 docs: $(VENV)/ready ## regenerate the reference pages and the schemas
 	connect reference
 
-bench: $(VENV)/ready ## time the engine against its peers
+bench: $(VENV)/ready ## time reading and inference against their peers
 	python benchmarks/parcellate.py
+	python benchmarks/compare.py
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,21 +13,10 @@ from formulaic import Formula, ModelMatrix, model_matrix
 from formulaic.errors import FormulaicError
 from scipy.linalg import block_diag
 
-from connect.config import suggest
+from connect.contrasts import contrast_of, levels_of
 from connect.errors import UserError
+from connect.formulas import BASELINE, MOTION, groups, has_baseline, is_number, motion_of, words_of
 from connect.settings.model import Model
-
-MOTION, MOTION_LEVEL = "fd_change", "mean_fd"
-"""Variables of motion (mm): change in mean framewise displacement, and that of a session."""
-
-BASELINE = "pre"
-"""Variable of the value before, which every edge has of its own."""
-
-OF_SESSIONS = ("weeks", "phase", "condition")
-"""What connect knows of each session, in models of all sessions."""
-
-PAIR = re.compile(r"([\w.]+)\[([^]]+)\]\s*-\s*([\w.]+)\[([^]]+)\]")
-"""A difference of two levels in a contrast."""
 
 COLOURS = r"\x1b\[[\d;]*m|[\u29d8-\u29db]"
 """What formulaic puts around the wrong part of a formula for a terminal."""
@@ -106,32 +92,6 @@ class Asked:
     scale: float = 1.0
 
 
-def motion_of(model: Model) -> str:
-    """Return the name of the variable of motion: its change in models of a change, else that of the session."""
-    changes = model.outcome in ("change", "rate") or BASELINE in _words(model.formula)
-    return MOTION if changes else MOTION_LEVEL
-
-
-def has_baseline(model: Model) -> bool:
-    """Return whether the value before is a covariate, edge by edge."""
-    return BASELINE in _words(model.formula)
-
-
-def variables(model: Model) -> tuple[str, ...]:
-    """Return the participants' columns that a model needs, besides what connect knows of each row."""
-    known = (MOTION, MOTION_LEVEL, BASELINE, *(OF_SESSIONS if model.outcome == "sessions" else ()))
-    blocks = [name for name in (model.within_block, model.whole_block) if name]
-    names = (*_words(model.formula), *model.where, *blocks)
-    return tuple(dict.fromkeys(name for name in names if name not in known))
-
-
-def groups(people: pd.DataFrame, model: Model) -> tuple[str, ...]:
-    """Return the variables of the formula that are groups: text, true or false, or wrapped in ``C()``."""
-    wrapped = _words(" ".join(re.findall(r"\bC\s*\(([^()]*)\)", model.formula)))
-    names = [name for name in _words(model.formula) if name in people]
-    return tuple(dict.fromkeys(name for name in names if name in wrapped or not _is_number(people[name])))
-
-
 def design(rows: pd.DataFrame, model: Model, where: object) -> Design:
     """Return the design of a test by rearrangement, from the model that :func:`asked` gives.
 
@@ -193,24 +153,15 @@ def _asked_of_part(rows: pd.DataFrame, model: Model, where: object) -> Asked:
     columns = tuple(str(name) for name in matrix.columns)
     values = np.array(matrix, dtype=np.float64)
     _check_rank(values, columns, where)
-    contrast, arms = _contrast(model, matrix, rows, where)
+    contrast, arms = contrast_of(model, matrix, rows, where)
     if model.contrast == "mean":
         centred = [name != "Intercept" and MOTION not in name.split(":") for name in columns]
         values[:, centred] -= values[:, centred].mean(axis=0)
     text = model.contrast.strip()
-    levels = _levels_of(text, rows)
-    slopes = [name for name in text.split(" : ") if name in rows and _is_number(rows[name]) and name != arms]
+    levels = levels_of(text, rows)
+    slopes = [name for name in text.split(" : ") if name in rows and is_number(rows[name]) and name != arms]
     scale = prod(float(rows[name].std()) or 1.0 for name in slopes)
     return Asked(values, columns, contrast, arms, levels if arms else (), scale)
-
-
-def _levels_of(text: str, rows: pd.DataFrame) -> tuple[str, ...]:
-    """Return the two levels that a contrast is the difference of, or none."""
-    pair = PAIR.fullmatch(text)
-    if pair:
-        return pair[2], pair[4]
-    found = sorted(rows[text].unique()) if text in rows else []
-    return (str(found[1]), str(found[0])) if len(found) == 2 else ()
 
 
 def _formula(model: Model, where: object) -> str:
@@ -221,7 +172,7 @@ def _formula(model: Model, where: object) -> str:
         if model.contrast.strip() == "mean" and not re.search(r" - |,", model.condition):
             must = "a difference or a slope in a model with the value before, whose own mean is only estimated"
             raise UserError(f"{where}, key contrast", must, "`mean`", "take `pre` out of the formula")
-        terms = [str(term) for term in Formula(formula) if BASELINE in _words(str(term))]
+        terms = [str(term) for term in Formula(formula) if BASELINE in words_of(str(term))]
         if terms != [BASELINE]:
             got = f"the term `{next(term for term in terms if term != BASELINE)}`"
             raise UserError(place, "`pre` as a term of its own", got, "take the interaction out")
@@ -229,7 +180,7 @@ def _formula(model: Model, where: object) -> str:
             todo = "set `outcome: post`, or take `pre` out of the formula"
             raise UserError(place, "`pre` in a model of `post` or of the change", f"outcome `{model.outcome}`", todo)
         formula += f" - {BASELINE}"
-    return formula + (f" + {motion}" if model.motion_covariate and motion not in _words(formula) else "")
+    return formula + (f" + {motion}" if model.motion_covariate and motion not in words_of(formula) else "")
 
 
 def partition(values: np.ndarray, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -266,103 +217,6 @@ def _matrix(formula: str, people: pd.DataFrame, where: object) -> ModelMatrix:
             f"{where}, key formula", "a formula over the participants' columns", got, "correct it"
         ) from error
     return matrix
-
-
-def _contrast(model: Model, matrix: ModelMatrix, rows: pd.DataFrame, where: object) -> tuple[np.ndarray, str]:
-    """Return the weights ``(q, k)`` of the contrast, and the column whose levels it compares, if it does."""
-    place, text = f"{where}, key contrast", model.contrast.strip()
-    columns = tuple(str(name) for name in matrix.columns)
-    if text == "mean":
-        grouped = [name for name in columns if "[T." in name]
-        if grouped or "Intercept" not in columns:
-            todo = "leave the groups out of the formula, or compare them with `group[a] - group[b]`"
-            raise UserError(place, "`mean` in a model with an intercept and without groups", ", ".join(columns), todo)
-        return _unit("Intercept", columns)[None], ""
-    if text in columns and text not in rows and text != "Intercept":
-        return _unit(text, columns)[None], ""
-    steps = [_steps(part.strip(), rows, model, columns, place) for part in text.split(" : ")]
-    found = []
-    for chosen in product(*steps):
-        changes = [(prod(weight for weight, _ in moves), [to for _, to in moves]) for moves in product(*chosen)]
-        found.append(sum(weight * _expected(targets, matrix, rows) for weight, targets in changes))
-    contrast = np.array(found)
-    if np.linalg.matrix_rank(contrast) < len(contrast):
-        got = f"`{text}`, which the formula `{model.formula}` does not tell apart"
-        raise UserError(place, "a contrast that the formula can show", got, "put its interaction in the formula")
-    arms = [name for name in groups(rows, model) if re.search(rf"\b{re.escape(name)}\b", text)]
-    return contrast, arms[0] if arms else ""
-
-
-Target = tuple[str, Any, bool]
-"""A column, the value that it is given, and whether that is added to what stands there."""
-
-
-def _steps(
-    text: str, rows: pd.DataFrame, model: Model, columns: tuple[str, ...], place: str
-) -> list[list[tuple[float, Target]]]:
-    """Return the rows of a part of a contrast: weighted values of one column each."""
-    pair = PAIR.fullmatch(text)
-    known = groups(rows, model)
-    if pair and pair[1] == pair[3]:
-        _check_factor(pair[1], rows, model, place)
-        if pair[2] == pair[4]:
-            raise UserError(place, f"two levels of `{pair[1]}`", f"{pair[2]} twice", "name the other arm")
-        first, second = (_level(pair[1], name, rows, place) for name in (pair[2], pair[4]))
-        return [[(1.0, first), (-1.0, second)]]
-    if text in known:
-        levels = sorted(rows[text].unique())
-        return [[(1.0, (text, level, False)), (-1.0, (text, levels[0], False))] for level in levels[1:]]
-    if text in rows and text in _words(model.formula + f" {motion_of(model)}") and _is_number(rows[text]):
-        if any(text in _words(inside) for inside in re.findall(r"\bbs\s*\(([^()]*)\)", model.formula)):
-            raise UserError(place, "a column with one slope", f"`{text}`, a spline", "write it without `bs()`")
-        step = float(rows[text].std()) or 1.0
-        return [[(1 / step, (text, step, True)), (-1 / step, (text, 0.0, True))]]
-    slopes = [name for name in columns if name != "Intercept"]
-    listed = f"`mean`, `column[a] - column[b]`{', or one of ' if slopes else ''}{', '.join([*known, *slopes])}"
-    near = suggest(text, [*known, *slopes])
-    raise UserError(place, listed, text, f"correct the contrast{near}")
-
-
-def _expected(targets: Sequence[Target], matrix: ModelMatrix, rows: pd.DataFrame) -> np.ndarray:
-    """Return the mean row of the design matrix ``(k,)`` if columns had other values in all rows."""
-    moved = rows.assign(**{name: rows[name] + value if added else value for name, value, added in targets})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        made = matrix.model_spec.get_model_matrix(moved)
-    mean: np.ndarray = np.asarray(made, dtype=np.float64).mean(axis=0)
-    return mean
-
-
-def _level(factor: str, level: str, rows: pd.DataFrame, place: str) -> Target:
-    known = {str(value): value for value in sorted(rows[factor].unique())}
-    if level not in known:
-        must = f"a level of `{factor}` among the analysed participants ({', '.join(known)})"
-        raise UserError(place, must, level, f"correct the level{suggest(level, known)}")
-    return factor, known[level], False
-
-
-def _unit(name: str, columns: tuple[str, ...]) -> np.ndarray:
-    return np.array([float(column == name) for column in columns])
-
-
-def _words(formula: str) -> list[str]:
-    """Return the names of columns in a formula: words that are neither a function nor a keyword of one."""
-    words = re.findall(r"\b[^\W\d][\w.]*\b(?!\s*[(=])", formula)
-    return [word for word in words if word not in ("True", "False")]
-
-
-def _is_number(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-
-
-def _check_factor(factor: str, people: pd.DataFrame, model: Model, place: str) -> None:
-    known = groups(people, model)
-    if factor not in known:
-        todo = f"correct the name, or put `{factor}` in the formula{suggest(factor, known)}"
-        if factor in _words(model.formula):
-            todo = f"write `C({factor})` in the formula if its numbers are groups"
-        got = ", ".join(f"`{name}`" for name in known) or "no groups"
-        raise UserError(place, f"`{factor}` as a group in the formula", got, todo)
 
 
 def _check_groups(people: pd.DataFrame, model: Model, where: object) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from formulaic import Formula
 
-from connect.design import BASELINE, MOTION, has_baseline, motion_of
+from connect.formulas import BASELINE, MOTION, has_baseline, motion_of
 from connect.question import Family, Question, question
 from connect.settings.model import Model
 

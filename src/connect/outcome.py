@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from connect.changes import CHANGE, Part, Sessions, weights
-from connect.design import groups, has_baseline, motion_of, variables
 from connect.errors import UserError
+from connect.formulas import groups, has_baseline, motion_of, variables
 from connect.people import check_columns, word
 from connect.settings.cohort import Cohort
 from connect.settings.model import Model

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from connect.design import Asked, Design, asked, design, has_baseline
+from connect.design import Asked, Design, asked, design
 from connect.errors import UserError
+from connect.formulas import has_baseline
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
 from connect.inference.mixed import f_test_mixed, fit_mixed, variance_ratio

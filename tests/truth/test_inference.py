@@ -275,6 +275,18 @@ def test_freedman_lane_agrees_with_nilearn() -> None:
     assert ours.p_fwe[0] < 0.05 < ours.p_fwe[-1]
 
 
+@pytest.mark.parametrize("n", [5, 61, 130])
+def test_tabulated_sums_of_signs_equal_products(n: int) -> None:
+    """More people than one pass over the tables adds, and a number that no group divides."""
+    made, y = one_group(n), changes(n, 40, seed=n)
+    moves = np.concatenate(list(Arrangements(made, 400, 2).blocks(64)))
+    r2 = np.square(moves @ (y / np.linalg.norm(y, axis=0))) / n
+    found = permutation_test(y, made, 400, 2)
+    np.testing.assert_array_equal(found.p, (r2 >= r2[0] * (1 - 1e-9)).mean(axis=0))
+    np.testing.assert_array_equal(found.p_fwe, (r2.max(axis=1)[:, None] >= r2[0] * (1 - 1e-9)).mean(axis=0))
+    np.testing.assert_allclose(found.maxima, np.sqrt((n - 1) * r2.max(axis=1) / (1 - r2.max(axis=1))), rtol=1e-9)
+
+
 # Ties, constants, missing values
 
 

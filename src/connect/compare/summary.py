@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from connect.changes import weights
-from connect.design import BASELINE, has_baseline, motion_of
+from connect.formulas import BASELINE, has_baseline, motion_of
 from connect.inference import interval
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY

@@ -19,8 +19,8 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from connect.config import suggest
-from connect.design import MOTION
 from connect.errors import UserError
+from connect.formulas import MOTION
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort

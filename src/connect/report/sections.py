@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from connect.design import MOTION, MOTION_LEVEL
+from connect.formulas import MOTION, MOTION_LEVEL
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort

@@ -115,10 +115,22 @@ class Question:
         listeners
             Hear the statistics of the last family.
         """
+        return list(zip(self.estimated(families), self.tested(families, listeners), strict=True))
+
+    def estimated(self, families: Sequence[Family]) -> list[Fit]:
+        """Estimate the contrast in families of columns."""
         if self.method == "unequal":
-            return self._unequal([family.outcome for family in families], listeners)
+            outcomes = [family.outcome for family in families]
+            return unequal_fit(outcomes, self.design, self._arms, self.model.confidence)
+        return [self._fit(family) for family in families]
+
+    def tested(self, families: Sequence[Family], listeners: Sequence[Listener] = ()) -> list[Tested]:
+        """Test the contrast in families of columns; see :meth:`evaluate`."""
+        if self.method == "unequal":
+            outcomes, model = [family.outcome for family in families], self.model
+            return unequal_test(outcomes, self.design, self._arms, model.permutations, model.seed, listeners)
         heard = [() for _ in families[:-1]] + [tuple(listeners)]
-        return [(self._fit(family), self._test(family, hear)) for family, hear in zip(families, heard, strict=True)]
+        return [self._test(family, hear) for family, hear in zip(families, heard, strict=True)]
 
     def _fit(self, family: Family) -> Fit:
         if self.method == "mixed":
@@ -136,17 +148,16 @@ class Question:
             return ancova_test(family.outcome, before, self.design, n, seed, labels=labels, listeners=listeners)
         return permutation_test(family.outcome, self.design, n, seed, labels=labels, listeners=listeners)
 
-    def _unequal(self, families: Sequence[np.ndarray], listeners: Sequence[Listener]) -> list[tuple[Fit, Tested]]:
-        arms = self.rows[self.asked.arms].astype(str).to_numpy()
-        n, seed = self.model.permutations, self.model.seed
-        found = unequal_fit(families, self.design, arms, self.model.confidence)
-        return list(zip(found, unequal_test(families, self.design, arms, n, seed, listeners), strict=True))
+    @property
+    def _arms(self) -> np.ndarray:
+        """Arm of each row ``(n_rows,)``."""
+        return self.rows[self.asked.arms].astype(str).to_numpy()
 
     def variances(self, edges: np.ndarray) -> dict[str, float] | None:
         """Return each arm's variance of the edges ``(n_rows, n_edges)``, relative to all; None if they are not told."""
         if self.method != "unequal":
             return None
-        return variance_ratios(edges, self.design, self.rows[self.asked.arms].astype(str).to_numpy())
+        return variance_ratios(edges, self.design, self._arms)
 
     @property
     def caution(self) -> str | None:

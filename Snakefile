@@ -15,6 +15,7 @@ include: "workflow/rules/screen.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/assess.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/challenge.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/report.smk"
 

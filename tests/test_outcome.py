@@ -12,7 +12,8 @@ import pytest
 
 from connect.changes import Sessions, by_session, parts_of
 from connect.errors import UserError
-from connect.outcome import Outcome, select
+from connect.estimable import check_sessions
+from connect.outcome import Outcome, phases_of, select
 from connect.question import Question, question
 from connect.settings.cohort import Cohort, Session
 from connect.settings.model import Model
@@ -26,8 +27,9 @@ ARMS: dict[str, Any] = {"formula": "~ arm", "contrast": "arm[x] - arm[y]"}
 
 
 def model(**options: Any) -> Model:
-    known = {"question": "?", "formula": "~ 1", "contrast": "mean", "motion_covariate": False, "test": "residuals"}
-    return Model(**{**known, **options})
+    known = {"question": "?", "formula": "~ 1", "contrast": "mean", "motion_covariate": False, **options}
+    flips = known["contrast"] == "mean" or known.get("outcome") == "sessions"
+    return Model(**{"test": "auto" if flips else "residuals", **known})
 
 
 def cohort(sessions: dict[str, Session]) -> Cohort:
@@ -79,7 +81,7 @@ class Study:
 
     def select(self, **options: Any) -> Outcome:
         asked = model(**options)
-        parts = parts_of(asked.condition, self.cohort, "model.yaml")
+        parts = parts_of(asked.condition, self.cohort, "model.yaml", phases_of(asked))
         return select(self.sessions, self.people, self.kept, asked, parts, self.cohort, "model.yaml")
 
     def question(self, **options: Any) -> Question:
@@ -137,6 +139,60 @@ def test_several_conditions_are_orthonormal_contrasts_among_them(text: str) -> N
 
 def test_a_cohort_without_conditions_has_one_without_a_name() -> None:
     assert parts_of("", cohort(PLAIN), "m") == ({"": 1.0},)
+
+
+HALVES = {"low1": Session("pre", "low"), "drug2": Session("post", "drug"), "rest": Session("other", "rest"),
+          "all1": Session("pre", "all"), "all2": Session("post", "all")}  # fmt: skip
+"""Sessions before and after, of which some conditions have only one."""
+
+
+@pytest.mark.parametrize(
+    ("options", "possible"),
+    [
+        ({}, {"all"}),
+        ({"outcome": "rate"}, {"all"}),
+        ({"outcome": "pre"}, {"all", "low"}),
+        ({"outcome": "post"}, {"all", "drug"}),
+        ({"outcome": "post", "formula": "~ arm + pre", "contrast": "arm[x] - arm[y]"}, {"all"}),
+        ({"outcome": "sessions"}, {"all", "low", "drug", "rest"}),
+    ],
+)
+def test_a_condition_has_the_sessions_that_the_outcome_needs(options: dict[str, str], possible: set[str]) -> None:
+    phases = phases_of(model(**options))
+    for name in ("low", "drug", "rest", "all"):
+        if name in possible:
+            assert parts_of(name, cohort(HALVES), "m", phases) == ({name: 1.0},)
+        else:
+            with pytest.raises(UserError) as caught:
+                parts_of(name, cohort(HALVES), "m", phases)
+            assert caught.value.must.startswith("a session ")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "must"),
+    [
+        ("change", "a session before and one after under `rest` in the cohort file"),
+        ("pre", "a session before under `rest` in the cohort file"),
+        ("post", "a session after under `rest` in the cohort file"),
+    ],
+)
+def test_the_session_that_a_condition_lacks_is_told(outcome: str, must: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Study(HALVES).select(outcome=outcome, condition="all - rest")
+    assert caught.value.where == "model.yaml, key condition"
+    assert (caught.value.must, caught.value.got) == (must, "only `other`")
+
+
+def test_one_session_is_analysed_in_a_cohort_without_the_other() -> None:
+    study = Study({"after": PLAIN["after"]})
+    names = list(study.people["participant_id"])
+    close(study.select(outcome="post").of(study.connectomes), [study.value(name, "after") for name in names])
+    assert study.question(**ARMS, outcome="post").n == 8
+    crossed = Study(HALVES)
+    after = crossed.select(outcome="post", condition="all - drug")
+    expected = [crossed.value(name, "all2") - crossed.value(name, "drug2") for name in names]
+    close(after.of(crossed.sessions.connectomes), expected)
+    assert len(crossed.select(outcome="sessions", condition="low, drug").rows) == 16
 
 
 # A change
@@ -367,6 +423,25 @@ def test_all_sessions_are_used_of_everybody_who_has_one() -> None:
     assert found.pair(study.connectomes) is None
 
 
+def test_motion_of_a_participant_is_the_mean_over_the_sessions_in_use() -> None:
+    """Not over one that is excluded, of another condition, or without weeks in a model that has them."""
+    study = Study(TIMED, lost=[("sub-3", "base")], bad=[("sub-4", "end")], end_week=8.0, later_week=[20.0] * 7 + [None])
+    people = study.select(formula="~ weeks", contrast="weeks", outcome="sessions").people.set_index("participant_id")
+    in_use = {name: list(TIMED) for name in people.index}
+    in_use |= {"sub-3": ["end", "later"], "sub-4": ["base", "later"], "sub-1": ["base", "end"]}
+    close(people["mean_fd"], [np.mean([study.fd(name, label) for label in in_use[name]]) for name in people.index])
+    crossed = Study(CROSSED)
+    low = crossed.select(outcome="sessions", condition="low").people
+    means = [(crossed.fd(name, "low1") + crossed.fd(name, "low2")) / 2 for name in low["participant_id"]]
+    close(low["mean_fd"], means)
+
+
+def test_who_has_no_session_in_use_has_no_motion() -> None:
+    study = Study(PLAIN, lost=[("sub-2", "after")], bad=[("sub-2", "before")])
+    people = study.select(outcome="sessions").people.set_index("participant_id")
+    np.testing.assert_array_equal(np.isnan(people["mean_fd"]), people.index == "sub-2")
+
+
 def test_who_has_no_kept_session_is_named_with_the_reasons() -> None:
     study = Study(PLAIN, lost=[("sub-2", "after")], bad=[("sub-2", "before")])
     assert lost(study.select(outcome="sessions")) == {"sub-2": "ses-before excluded: moved; ses-after is missing"}
@@ -575,6 +650,140 @@ def test_mistakes_in_a_model_are_told_in_four_parts(
     assert todo in caught.value.todo
 
 
+def longitudinal(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return participants, weeks and arm of every session, all at the same weeks."""
+    participants = np.repeat(np.arange(n_participants), n_sessions)
+    return participants, np.tile(np.arange(n_sessions, dtype=float), n_participants), participants % 2 * 1.0
+
+
+def by_arm(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `~ arm * weeks` and its participants."""
+    participants, weeks, arm = longitudinal(n_participants, n_sessions)
+    return np.column_stack([np.ones(len(weeks)), arm, weeks, arm * weeks]), participants
+
+
+def by_slope(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `~ weeks + arm:weeks`, with one intercept, and its participants."""
+    values, participants = by_arm(n_participants, n_sessions)
+    return values[:, [0, 2, 3]], participants
+
+
+def by_phase(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `~ phase`, a phase for each session, and its participants."""
+    participants, weeks, _ = longitudinal(n_participants, n_sessions)
+    later = weeks[:, None] == np.arange(1, n_sessions)
+    return np.column_stack([np.ones(len(weeks)), later]), participants
+
+
+def by_age(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `~ age + iq`, both constant within participants, and the participants."""
+    participants, weeks, _ = longitudinal(n_participants, n_sessions)
+    constant = np.random.default_rng(1).normal(40, 9, (n_participants, 2))[participants]
+    return np.column_stack([np.ones(len(weeks)), constant]), participants
+
+
+def with_motion(n_participants: int, n_sessions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `~ arm * weeks + mean_fd`, with the motion of each session, and its participants."""
+    values, participants = by_arm(n_participants, n_sessions)
+    return np.column_stack([values, np.random.default_rng(2).uniform(0.1, 0.3, len(values))]), participants
+
+
+@pytest.mark.parametrize(
+    ("made", "enough", "must"),
+    [
+        (by_arm, (4, 2), "at least 4 sessions besides the first of each participant"),
+        (by_arm, (4, 30), "at least 4 participants"),
+        (by_slope, (4, 30), "at least 4 participants with several sessions"),
+        (with_motion, (5, 2), "at least 5 sessions besides the first of each participant"),
+        (with_motion, (4, 3), "at least 4 participants"),
+        (by_phase, (3, 6), "at least 3 participants"),
+        (by_phase, (3, 2), "at least 3 sessions besides the first of each participant"),
+        (by_age, (5, 2), "at least 5 participants"),
+        (by_age, (5, 30), "at least 5 participants"),
+    ],
+)  # fmt: skip
+def test_sessions_do_not_stand_in_for_participants(made: Any, enough: tuple[int, int], must: str) -> None:
+    """What is enough for a model of sessions is not with a participant less, however many sessions there are."""
+    n_participants, n_sessions = enough
+    values, participants = made(n_participants, n_sessions)
+    columns = tuple(f"x{number}" for number in range(values.shape[1]))
+    check_sessions(values, columns, participants, "m")
+    with pytest.raises(UserError) as caught:
+        check_sessions(
+            *(made(n_participants - 1, n_sessions)[0], columns, made(n_participants - 1, n_sessions)[1]), "m"
+        )
+    assert caught.value.must.startswith(must + " for ")
+    told = f"({(n_participants - 1) * n_sessions} sessions of {n_participants - 1} participants)"
+    assert caught.value.got.endswith(told)
+
+
+def test_two_sessions_of_everyone_are_enough_where_their_changes_are() -> None:
+    """`~ arm * phase + mean_fd` in sessions asks for as many people as `~ arm + fd_change` in changes: k + 2 = 5."""
+    study = Study(PLAIN)
+    options = {"formula": "~ arm * phase", "contrast": "phase[post] - phase[pre] : arm[x] - arm[y]"}
+    for n in (4, 5):
+        names = study.people["participant_id"][:n]
+        for asked, rows in (
+            (model(**ARMS, motion_covariate=True), study.select(**ARMS, motion_covariate=True).rows),
+            (model(**options, outcome="sessions", motion_covariate=True),
+             study.select(**options, outcome="sessions", motion_covariate=True).rows),
+        ):  # fmt: skip
+            chosen = rows[rows["participant_id"].isin(names)].reset_index(drop=True)
+            if n == 5:
+                assert question(chosen, asked, "model.yaml").n == 5
+            else:
+                with pytest.raises(UserError, match="at least 5"):
+                    question(chosen, asked, "model.yaml")
+
+
+@pytest.mark.parametrize(
+    ("missing", "must", "got"),
+    [
+        (range(1, 9), "at least 2 sessions besides the first of each participant for 2 columns (Intercept, weeks), of "
+         "which 0 vary within participants", "0 (8 sessions of 8 participants)"),
+        (range(1, 7), "at least 3 sessions besides", "2 (10 sessions of 8 participants)"),
+    ],
+)  # fmt: skip
+def test_a_model_of_sessions_needs_people_with_several(missing: range, must: str, got: str) -> None:
+    timed = {"before": Session("pre", weeks="first"), "after": Session("post", weeks=8.0)}
+    study = Study(timed, lost=[(f"sub-{number}", "after") for number in missing], first=np.arange(8.0) / 2)
+    with pytest.raises(UserError) as caught:
+        study.question(formula="~ weeks", contrast="weeks", outcome="sessions")
+    assert caught.value.where == "model.yaml"
+    assert caught.value.must.startswith(must)
+    assert caught.value.got == got
+    assert caught.value.todo == "use fewer columns, or loosen what excluded participants and sessions"
+
+
+def test_many_sessions_of_one_person_are_no_replication() -> None:
+    """One person with ten sessions and eight with one: a slope per week would be that of one person."""
+    participants = np.concatenate([np.zeros(10, dtype=int), np.arange(1, 9)])
+    values = np.column_stack([np.ones(18), np.concatenate([np.arange(10.0), np.zeros(8)])])
+    with pytest.raises(UserError) as caught:
+        check_sessions(values, ("Intercept", "weeks"), participants, "m")
+    assert caught.value.must.startswith("at least 3 participants with several sessions")
+    assert caught.value.got == "1 (18 sessions of 9 participants)"
+
+
+def test_a_column_that_varies_only_by_rounding_is_constant() -> None:
+    values, participants = by_age(5, 4)
+    assert values.shape == (20, 3)
+    noise = 1 + 1e-14 * np.random.default_rng(3).normal(size=values.shape)
+    check_sessions(1e6 * values * noise, ("a", "b", "c"), participants, "m")
+    fewer = participants < 4
+    with pytest.raises(UserError, match=r"at least 5 participants .*of which 0 vary"):
+        check_sessions((1e6 * values * noise)[fewer], ("a", "b", "c"), participants[fewer], "m")
+
+
+def test_motion_of_one_session_that_is_another_column_is_told() -> None:
+    study = Study(PLAIN)
+    rows = study.select(**ARMS, outcome="post", motion_covariate=True).rows
+    same = rows.assign(age=2 * rows["mean_fd"])
+    with pytest.raises(UserError) as caught:
+        question(same, model(**{**ARMS, "formula": "~ arm + age"}, outcome="post", motion_covariate=True), "m")
+    assert caught.value.todo == "set `motion_covariate: false`"
+
+
 def test_a_mean_change_is_not_adjusted_for_the_value_before() -> None:
     """Its average would count as known: 9 % false positives where before and after go along by 0.5."""
     with pytest.raises(UserError) as caught:
@@ -587,7 +796,7 @@ def test_a_mean_change_is_not_adjusted_for_the_value_before() -> None:
 def test_conditions_that_are_tested_together_have_no_blocks_to_stay_in() -> None:
     study = Study(CROSSED, site=["a", "b"] * 4)
     with pytest.raises(UserError) as caught:
-        study.question(condition="drug, low, placebo", within_block="site")
+        study.question(**{**ARMS, "condition": "drug, low, placebo", "within_block": "site"})
     assert caught.value.where == "model.yaml, key within_block"
     assert caught.value.must == "one change for each participant"
     assert study.question(condition="drug, low, placebo", whole_block="site").design.whole

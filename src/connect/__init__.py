@@ -2,8 +2,8 @@
 
 __version__ = "0.1.0"
 
-STAGES = ("parcellate", "denoise", "screen", "estimate", "assess", "compare", "draw", "report")
+STAGES = ("parcellate", "denoise", "screen", "estimate", "assess", "compare", "challenge", "draw", "report")
 """The stages of the workflow in the order in which they run: the one list of them."""
 
-COMMANDS = ("index", "simulate", "reference")
+COMMANDS = ("index", "calibrate", "simulate", "reference")
 """Commands of the command line that are no stage."""

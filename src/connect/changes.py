@@ -6,7 +6,7 @@ Runs of one session are averaged, each run with the same weight; sessions take t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -20,6 +20,9 @@ from connect.settings.cohort import Cohort
 
 CHANGE: Mapping[str, float] = {"post": 1.0, "pre": -1.0}
 """Weight of each phase in a change."""
+
+WORDS: Mapping[str, str] = {"pre": "before", "post": "after"}
+"""What each phase is called."""
 
 Part = Mapping[str, float]
 """Weight of each condition in what is modelled; one empty name without conditions."""
@@ -100,19 +103,31 @@ def weights(
     return found
 
 
-def parts_of(text: str, cohort: Cohort, where: object) -> tuple[Part, ...]:
+def parts_of(text: str, cohort: Cohort, where: object, phases: Collection[str] = tuple(CHANGE)) -> tuple[Part, ...]:
     """Return what a model's ``condition`` asks for: one weighting of conditions, or several that are tested together.
 
     ``a`` is one condition, ``a - b`` a difference, ``a + b`` a mean. ``a, b, c`` gives orthonormal contrasts among all
     (Helmert's), so that a joint test of them is the one of repeated-measures analysis of variance.
 
+    Parameters
+    ----------
+    text
+        The model's ``condition``.
+    cohort
+        Says what each session stands for.
+    where
+        The model's file, for error messages.
+    phases
+        Of which every condition must have a session, see :func:`connect.outcome.phases_of`; without any, every session
+        will do.
+
     Raises
     ------
     UserError
         If a name is not a condition of the cohort, none is named where the cohort has several, a name stands twice, or
-        a condition has no session before or after.
+        a condition has no session of a phase.
     """
-    names = conditions_of(text, cohort, where)
+    names = conditions_of(text, cohort, where, phases)
     if "," in text:
         return tuple(dict(zip(names, map(float, row), strict=True)) for row in helmert(len(names)))
     if " - " in text:
@@ -120,8 +135,8 @@ def parts_of(text: str, cohort: Cohort, where: object) -> tuple[Part, ...]:
     return (dict.fromkeys(names, 1 / len(names)),)
 
 
-def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
-    """Return the conditions that a model's ``condition`` names; raises what :func:`parts_of` raises."""
+def conditions_of(text: str, cohort: Cohort, where: object, phases: Collection[str] = tuple(CHANGE)) -> tuple[str, ...]:
+    """Return the conditions that a model's ``condition`` names; takes and raises what :func:`parts_of` does."""
     place, must = f"{where}, key condition", "`a`, `a - b`, `a + b` or `a, b, c`"
     names = tuple(part.strip() for part in re.split(r" - | \+ |,", text)) if text else ("",)
     for name in names:
@@ -131,10 +146,11 @@ def conditions_of(text: str, cohort: Cohort, where: object) -> tuple[str, ...]:
             near = f"; did you mean `{tight}`?" if tight else suggest(name, cohort.conditions)
             todo = f"name a condition of the cohort file{near}"
             raise UserError(place, f"{must} with conditions out of {known}", text or "nothing", todo)
-        phases = {session.phase for session in cohort.sessions.values() if session.condition == name}
-        if not set(CHANGE) <= phases:
-            need = f"a session before and one after{f' under `{name}`' if name else ''} in the cohort file"
-            got = f"only {' and '.join(f'`{phase}`' for phase in sorted(phases))}"
+        own = {session.phase for session in cohort.sessions.values() if session.condition == name}
+        if not set(phases) <= own:
+            needed = " and one ".join(word for phase, word in WORDS.items() if phase in phases)
+            need = f"a session {needed}{f' under `{name}`' if name else ''} in the cohort file"
+            got = f"only {' and '.join(f'`{phase}`' for phase in sorted(own))}"
             raise UserError(place, need, got, "add the session to the cohort file")
     signs = [sign for sign in (" - ", " + ", ",") if sign in text]
     if len(names) > len(set(names)) or len(signs) > 1 or (signs == [" - "] and len(names) > 2):

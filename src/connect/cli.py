@@ -89,6 +89,8 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
             **_kind(hints[name]),
             "help": " ".join(helps.get(name, "").split()).replace("%", "%%"),
         }
+        if parameter.default == ():
+            options["nargs"] = "*"
         if parameter.default not in (inspect.Parameter.empty, "", (), None):
             options["help"] += f" (default: {parameter.default})"
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:

@@ -15,7 +15,8 @@ from scipy.linalg import block_diag
 
 from connect.contrasts import contrast_of, levels_of
 from connect.errors import UserError
-from connect.formulas import BASELINE, MOTION, groups, has_baseline, is_number, motion_of, words_of
+from connect.estimable import check_columns_differ, check_groups, check_participants, check_sessions
+from connect.formulas import BASELINE, MOTION, has_baseline, is_number, motion_of, words_of
 from connect.settings.model import Model
 
 COLOURS = r"\x1b\[[\d;]*m|[\u29d8-\u29db]"
@@ -131,10 +132,10 @@ def asked(rows: pd.DataFrame, model: Model, where: object) -> Asked:
     Raises
     ------
     UserError
-        If the formula does not fit the table, a group has one member, columns are collinear, or too few participants
-        are left.
+        If the formula does not fit the table, a group has one member, columns are collinear, or too few participants or
+        sessions are left.
     """
-    _check_groups(rows, model, where)
+    check_groups(rows, model, where)
     parts = [own for _, own in rows.groupby("part", sort=True)] if "part" in rows else [rows]
     found = [_asked_of_part(part.reset_index(drop=True), model, where) for part in parts]
     if len(found) == 1:
@@ -152,7 +153,11 @@ def _asked_of_part(rows: pd.DataFrame, model: Model, where: object) -> Asked:
     matrix = _matrix(_formula(model, where), rows, where)
     columns = tuple(str(name) for name in matrix.columns)
     values = np.array(matrix, dtype=np.float64)
-    _check_rank(values, columns, where)
+    if model.outcome == "sessions":
+        check_sessions(values, columns, rows["participant_id"].to_numpy(), where)
+    else:
+        check_participants(values, columns, where)
+    check_columns_differ(values, columns, where)
     contrast, arms = contrast_of(model, matrix, rows, where)
     if model.contrast == "mean":
         centred = [name != "Intercept" and MOTION not in name.split(":") for name in columns]
@@ -219,33 +224,8 @@ def _matrix(formula: str, people: pd.DataFrame, where: object) -> ModelMatrix:
     return matrix
 
 
-def _check_groups(people: pd.DataFrame, model: Model, where: object) -> None:
-    for name in groups(people, model):
-        once = people.drop_duplicates(["participant_id", name]) if "participant_id" in people else people
-        counts = once[name].value_counts().sort_index()
-        if len(counts) < 2 or counts.min() < 2:
-            got = ", ".join(f"{level}: {count}" for level, count in counts.items()) or "nobody"
-            must = f"at least two groups in `{name}` with at least two analysed participants each"
-            todo = "leave the group out with `where`, or loosen what excluded its members"
-            raise UserError(where, must, got, todo)
-
-
 def _check_intercept(effect: np.ndarray, model: Model, where: object) -> None:
     """Without an intercept, participants are exchangeable only if the mean change is 0, which no one asked."""
     if model.contrast != "mean" and np.any(np.abs(effect.mean(axis=0)) > 1e-6 * np.sqrt(np.mean(effect**2, axis=0))):
         todo = "write the formula without `0 +` or `- 1`"
         raise UserError(f"{where}, key formula", "a model with an intercept", model.formula, todo)
-
-
-def _check_rank(values: np.ndarray, columns: tuple[str, ...], where: object) -> None:
-    n, k = values.shape
-    if n < k + 2:
-        must = f"at least {k + 2} participants for {k} columns ({', '.join(columns)})"
-        raise UserError(where, must, f"{n} participants", "use fewer covariates, or loosen what excluded participants")
-    scaled = values / np.maximum(np.linalg.norm(values, axis=0), np.finfo(float).tiny)
-    if np.linalg.matrix_rank(scaled) < k:
-        for last in range(1, k + 1):
-            if np.linalg.matrix_rank(scaled[:, :last]) < last:
-                got = f"`{columns[last - 1]}` is a combination of the columns before it"
-                todo = "set `motion_covariate: false`" if columns[last - 1] == MOTION else "take one of them out"
-                raise UserError(where, f"columns that differ ({', '.join(columns)})", got, todo)

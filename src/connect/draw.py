@@ -16,6 +16,7 @@ from connect.config import read
 from connect.figures import (  # noqa: F401 - each module registers its figures
     STYLE,
     Inputs,
+    calibration,
     denoising,
     glass_brain,
     matrix,
@@ -24,6 +25,7 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     registered,
     slopegraph,
 )
+from connect.outcome import phases_of
 from connect.parcels import domain_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -56,6 +58,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     svg: Path,
     pdf: Path,
     png: Path,
+    rates: Sequence[Path] = (),
 ) -> None:
     """Draw a figure of a model, or of its cohort.
 
@@ -100,20 +103,23 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Output: the figure as PDF.
     png
         Output: the figure as PNG with 300 dots per inch.
+    rates
+        Rates of the challenge stage, or none. Only the figure of a calibration needs them.
     """
     recipe, plan, question = read(Recipe, figure), read(Cohort, cohort), read(Model, model)
     settings = read(Atlas, atlas)
     parcels = read_table(settings.parcels, ["name", "network", "region"])
     inputs = Inputs(
         atlas=settings, cohort=plan, measure=read(Measure, measure), model=question,
-        conditions=conditions_of(question.condition, plan, model),
-        part=parts_of(question.condition, plan, model)[0],
+        conditions=conditions_of(question.condition, plan, model, phases_of(question)),
+        part=parts_of(question.condition, plan, model, phases_of(question))[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
         kept=read_table(kept), scans=read_table(scans), connectomes=read_array(connectomes),
         domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
         people=read_table(people), summary=read_record(summary),
         assessments=[read_record(path) for path in assessments],
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
+        rates=read_table(rates[0]) if rates else None,
     )  # fmt: skip
     with style.context(["default", dict(STYLE)]):
         _save(registered(recipe.kind)(inputs, recipe), recipe.title, svg, pdf, png)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from connect.changes import CHANGE, Part, Sessions, weights
 from connect.errors import UserError
+from connect.exclusions import lost_sessions, reason_of
 from connect.formulas import groups, has_baseline, motion_of, variables
 from connect.people import check_columns, word
 from connect.settings.cohort import Cohort
@@ -32,7 +33,8 @@ class Outcome:
     Parameters
     ----------
     people
-        Every participant of the table: analysed (yes/no), reason, and the variables of the model.
+        Every participant of the table: analysed (yes/no), reason, the variables of the model, and motion (mm): the
+        change `fd_change`, or `mean_fd` of the session, in models of all sessions the mean over those in use.
     rows
         One row per row of the model: participant_id, part (number of the weighting of conditions) and its variables.
     weights
@@ -81,6 +83,17 @@ class _Row:
     before: np.ndarray | None = None
 
 
+def phases_of(model: Model) -> frozenset[str]:
+    """Return the phases of which a participant needs a session under every condition of a model.
+
+    Both for a change or a rate, the one that is asked for else, and the one before if its value is a covariate; none
+    for a model of all sessions, which takes those that there are.
+    """
+    if model.outcome == "sessions":
+        return frozenset()
+    return frozenset([*PHASES.get(model.outcome, CHANGE), *(["pre"] if has_baseline(model) else [])])
+
+
 def select(
     sessions: Sessions,
     subjects: pd.DataFrame,
@@ -103,7 +116,7 @@ def select(
     model
         The model.
     parts
-        Weightings of conditions, see :func:`connect.changes.parts_of`.
+        Weightings of conditions, which :func:`connect.changes.parts_of` gives for the :func:`phases_of` the model.
     cohort
         Says what each session stands for.
     where
@@ -123,11 +136,11 @@ def select(
     subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
     people, rows = [], []
     for subject in subjects.to_dict("records"):
-        reason = _reason(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
+        reason = reason_of(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
         own = [] if reason else list(make.of(subject))
-        reason = reason or ("" if own else _lost(subject["participant_id"], make, kept))
+        reason = reason or ("" if own else lost_sessions(subject["participant_id"], make.needed, sessions.table, kept))
         shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *names, *make.times))}
-        moved = {make.motion: own[0].shown[make.motion] if own else np.nan}
+        moved = {make.motion: make.motion_over(own)}
         people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
         rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
     table = pd.DataFrame(people)
@@ -158,6 +171,11 @@ class _Rows:
         if self.model.outcome == "sessions":
             return self._sessions(subject)
         return iter(self._parts(subject))
+
+    def motion_over(self, rows: Sequence[_Row]) -> float:
+        """Return the motion of a participant (mm): of the first row, or the mean over rows that are sessions."""
+        chosen = rows if self.model.outcome == "sessions" else rows[:1]
+        return float(np.mean([row.shown[self.motion] for row in chosen])) if rows else np.nan
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -250,29 +268,9 @@ def _check_conditions(model: Model, where: object) -> None:
 def _needed(model: Model, parts: Sequence[Part], cohort: Cohort) -> list[str]:
     """Return the labels of the sessions that a participant must have."""
     conditions = {name for part in parts for name in part}
-    phases = set(PHASES.get(model.outcome, CHANGE)) | ({"pre"} if has_baseline(model) else set())
+    phases = phases_of(model)
     return [
         label
         for label, session in cohort.sessions.items()
-        if session.condition in conditions and (session.phase in phases or model.outcome == "sessions")
+        if session.condition in conditions and (not phases or session.phase in phases)
     ]
-
-
-def _reason(subject: Mapping[Any, Any], model: Model, names: Sequence[str]) -> str:
-    for column, allowed in model.where.items():
-        if not pd.isna(subject[column]) and word(subject[column]) not in allowed:
-            return f"{column} is {word(subject[column])}"
-    return next((f"no value of {name}" for name in names if pd.isna(subject[name])), "")
-
-
-def _lost(participant: str, make: _Rows, kept: pd.DataFrame) -> str:
-    """Return why a participant lacks sessions that the model needs."""
-    table = make.sessions
-    present = table.loc[table["participant_id"] == participant, "session_id"].str.removeprefix("ses-")
-    own = kept[kept["participant_id"] == participant]
-    texts = []
-    for label in (label for label in make.needed if label not in set(present)):
-        excluded = (own["session_id"].str.removeprefix("ses-") == label) & (own["kept"] == "no")
-        reasons = "; ".join(own.loc[excluded, "reason"].astype(str).unique())
-        texts.append(f"ses-{label} excluded: {reasons}" if reasons else f"ses-{label} is missing")
-    return ("; ".join(texts) or "times of the sessions are not known") if len(own) else "no scans"

@@ -110,13 +110,13 @@ def network_blocks(networks: Sequence[str]) -> list[Block]:
 
 def block_means(connectomes: np.ndarray, blocks: Sequence[Block], use: np.ndarray) -> np.ndarray:
     """Return the mean of the usable edges of each block ``(n_rows, n_blocks)``; NaN for a block without any."""
-    n_edges = connectomes.shape[1]
-    means = [_mean(connectomes, np.isin(np.arange(n_edges), block.edges) & use) for block in blocks]
+    means = [_mean(connectomes, block.edges[use[block.edges]]) for block in blocks]
     return np.stack(means, axis=1) if means else np.empty((len(connectomes), 0))
 
 
 def _mean(connectomes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    if not chosen.any():
+    """Return the mean over edges ``(n_rows,)``; ``chosen`` says which, by number or by yes and no."""
+    if not (chosen.any() if chosen.dtype == np.bool_ else chosen.size):
         return np.full(len(connectomes), np.nan)
     mean: np.ndarray = connectomes[:, chosen].mean(axis=1, dtype=np.float64)
     return mean

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from connect.cli import main
+from connect.errors import UserError
+from connect.settings.model import Model
 
 
 class Bench:
@@ -51,6 +53,15 @@ class Bench:
         words = ["--rows", str(self.folder / "rows.tsv"), "--coverage", str(self.folder / "coverage.tsv")]
         words += ["--cohort", str(self.folder / "config" / "cohorts" / "sample.yaml")]
         return ["screen", *words, f"--kept={self.out / 'kept'}", f"--lost={self.out / 'lost'}"]
+
+    def compare(self, text: str) -> list[str]:
+        """Ask for a model; it is read before any other file."""
+        model = self.folder / "config" / "models" / "asked.yaml"
+        model.write_text(f"question: Does it change?\n{text}")
+        outputs = ("domain-tests", "network-tests", "edge-tests", "components", "values", "people", "summary")
+        inputs = ("connectomes", "scans", "kept", "strategy", "measure", "atlas", "domains", "cohort", "participants")
+        files = [f"--{name}={self.out / name}" for name in (*inputs, *outputs)]
+        return ["compare", *files, f"--model={model}"]
 
     def index(self) -> list[str]:
         return ["index", str(self.tree), "--cohort", "mine", "--choices", str(self.out)]
@@ -122,6 +133,18 @@ def wrong_flag(bench: Bench) -> list[str]:
     return [*bench.screen(), "--limit", "0.5"]
 
 
+def site_of_sessions(bench: Bench) -> list[str]:
+    return bench.compare("formula: ~ weeks\ncontrast: weeks\noutcome: sessions\nwithin_block: site\n")
+
+
+def permuted_sessions(bench: Bench) -> list[str]:
+    return bench.compare("formula: ~ weeks\ncontrast: weeks\noutcome: sessions\ntest: residuals\n")
+
+
+def labels_of_a_mean(bench: Bench) -> list[str]:
+    return bench.compare("formula: ~ 1\ncontrast: mean\ntest: labels\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "part"),
     [
@@ -137,6 +160,9 @@ def wrong_flag(bench: Bench) -> list[str]:
         (folder_as_image, "a folder"),
         (empty_confounds, "the file is empty"),
         (wrong_flag, "--limit"),
+        (site_of_sessions, "put `site` into the formula"),
+        (permuted_sessions, "`auto` for a model of all sessions"),
+        (labels_of_a_mean, "take `test` out"),
     ],
 )
 def test_a_mistake_gets_four_parts_and_exit_code_2(
@@ -148,3 +174,41 @@ def test_a_mistake_gets_four_parts_and_exit_code_2(
     for label in ("where:", "must be:", "got:", "to do:", part):
         assert label in told
     assert not bench.out.exists() or not any(path.is_file() for path in bench.out.rglob("*"))
+
+
+SESSIONS = {"formula": "~ weeks", "contrast": "weeks", "outcome": "sessions"}
+CHANGES = {"formula": "~ 1", "contrast": "mean"}
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "must", "got"),
+    [
+        ({**SESSIONS, "within_block": "site"}, "key within_block", "no block to stay in", "site"),
+        *(
+            (options | {"test": test}, "key test", f"`auto` for {what}", test)
+            for options, what in ((SESSIONS, "a model of all sessions"), (CHANGES, "the contrast `mean`"))
+            for test in ("residuals", "labels", "unequal")
+        ),
+    ],
+)
+def test_settings_of_permutations_are_refused_where_signs_are_flipped(
+    options: dict[str, str], where: str, must: str, got: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        Model(question="?", **options)
+    assert (caught.value.where, caught.value.got) == (where, got)
+    assert caught.value.must.startswith(must)
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**SESSIONS, "whole_block": "family"},
+        {**SESSIONS, "test": "auto"},
+        {"formula": "~ arm", "contrast": "arm[x] - arm[y]", "within_block": "site", "test": "labels"},
+        {**CHANGES, "whole_block": "family"},
+    ],
+)
+def test_settings_that_do_something_are_not(options: dict[str, str]) -> None:
+    assert Model(question="?", **options).permutations == 5000

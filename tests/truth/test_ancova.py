@@ -13,7 +13,16 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from connect.design import Design, design
-from connect.inference import Arrangements, Fit, ancova, fit, fit_together, permutation, permutation_test
+from connect.inference import (
+    Arrangements,
+    Fit,
+    ancova,
+    fit,
+    fit_together,
+    own_covariates,
+    permutation,
+    permutation_test,
+)
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
 from connect.settings.model import Model
 
@@ -307,7 +316,7 @@ def test_blocks_tiles_and_memory_change_nothing(
     whole = ancova_test(post, pre, made, 299, 1, labels=labels)
     fitted = fit_ancova(post, pre, made, 0.95)
     for name, value in (("TILE", 7), ("PRODUCTS", 11), ("MANY", 50), ("FEW", 13), ("KEPT", 0)):
-        monkeypatch.setattr(ancova, name, value)
+        monkeypatch.setattr(own_covariates if name == "TILE" else ancova, name, value)
         assert_equal_tests(ancova_test(post, pre, made, 299, 1, labels=labels), whole)
         assert_equal_tests(ancova_test(post, pre, made, 299, 1, labels=labels, listeners=[Heard()]), whole)
     assert_equal_fits(fit_ancova(post, pre, made, 0.95), fitted)

@@ -12,7 +12,7 @@ import pingouin
 import pytest
 from scipy import stats
 
-from connect.inference import effects
+from connect.inference import effects, hedges_correction
 from connect.inference.bootstrap import Bootstrap
 from connect.inference.effects import Effect, arm_effects, group_effects, paired_effects
 
@@ -88,6 +88,15 @@ def assert_close(one: Found, other: Found, factor: Callable[[str], float] = lamb
 
 
 # Estimates
+
+
+def test_the_correction_takes_any_degrees_of_freedom() -> None:
+    """At 2 it is 1 / sqrt(pi). At 1 and below d has no mean, and nothing corrects it."""
+    df = np.array([2, 10, 50, 2.5, 17.3])
+    np.testing.assert_allclose(hedges_correction(df), [j(one) for one in df], rtol=1e-12)
+    assert hedges_correction(2) == pytest.approx(1 / math.sqrt(math.pi), rel=1e-12)
+    assert hedges_correction(10) == pytest.approx(j(10), rel=1e-12)
+    assert np.isnan(hedges_correction(np.array([1.0, 0.5, 0.0, np.nan]))).all()
 
 
 @pytest.mark.parametrize("n", [3, 5, 12, 60])

@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import ndtr
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from connect.inference import mixed
+from connect.inference import reml
 from connect.inference.mixed import Mixed, f_test_mixed, fit_mixed, whiten
 
 REFERENCES = Path(__file__).parent / "references"
@@ -381,7 +381,7 @@ def test_fits_do_not_depend_on_labels_order_or_blocks(monkeypatch: pytest.Monkey
     assert_equal_fits(Mixed(*(getattr(backwards, field.name)[::-1] for field in fields(Mixed))), ours)
     joint = f_test_mixed(values, fixed, participants, np.eye(4)[2:])
     for block in (1, 7):
-        monkeypatch.setattr(mixed, "BLOCK", block)
+        monkeypatch.setattr(reml, "BLOCK", block)
         assert_equal_fits(fit_mixed(values, fixed, participants, np.eye(4)[3], 0.95), ours)
         again = f_test_mixed(values, fixed, participants, np.eye(4)[2:])
         for name, found in vars(again).items():

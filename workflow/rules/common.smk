@@ -8,6 +8,7 @@ from connect.errors import UserError
 from connect.layout import choice, scans_table
 from connect.scans import read_scans
 from connect.settings.atlas import Atlas
+from connect.settings.calibration import Calibration
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
 from connect.settings.figure import Figure
@@ -24,6 +25,7 @@ KINDS = {
     "measures": Measure,
     "models": Model,
     "figures": Figure,
+    "calibrations": Calibration,
 }
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
@@ -101,6 +103,18 @@ def comparisons(cohort):
 def assessments(cohort, strategies=PLAN.strategies):
     """Return the assessments of strategies in the primary atlas and measure."""
     return [primary(rules.assess.output.summary, cohort=cohort, strategy=strategy) for strategy in strategies]
+
+
+def calibrations(pattern, cohort):
+    """Return a result of the challenge stage for every model of a cohort, or nothing if the plan has no calibration."""
+    return expand(pattern, cohort=cohort, model=PLAN.cohorts[cohort]) if PLAN.calibration else []
+
+
+def shown_rates(figure, cohort, model):
+    """Return the rates that the figure of a calibration shows."""
+    if not PLAN.calibration or figure not in CHOICES["figures"] or CHOICES["figures"][figure].kind != "calibration":
+        return []
+    return expand(rules.challenge.output.table, cohort=cohort, model=model)
 
 
 def is_about_cohort(figure):

@@ -22,6 +22,7 @@ rule draw:
         summary=primary(rules.compare.output.summary),
         assessments=lambda wildcards: assessments(wildcards.cohort, shown_strategies(wildcards.figure)),
         qcfc=primary(rules.assess.output.edge_table),
+        rates=lambda wildcards: shown_rates(wildcards.figure, wildcards.cohort, wildcards.model),
     output:
         svg="results/{cohort}/draw/{model}/{figure}.svg",
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
@@ -36,4 +37,4 @@ rule draw:
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
         " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
-        " --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
+        " --rates {input.rates:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"

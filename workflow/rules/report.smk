@@ -22,6 +22,7 @@ rule report:
         assessments=lambda wildcards: assessments(wildcards.cohort),
         recipes=[choice("figures", figure) for figure in PLAN.figures],
         figures=lambda wildcards: pictures(wildcards.cohort),
+        trusts=lambda wildcards: calibrations(rules.challenge.output.summary, wildcards.cohort),
     output:
         page="results/{cohort}/report/report.html",
         answer="results/{cohort}/report/answer.txt",
@@ -36,4 +37,4 @@ rule report:
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {input.summaries:q}"
         " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
-        " --page {output.page:q} --answer {output.answer:q} 2> {log:q}"
+        " --trusts {input.trusts:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

@@ -14,24 +14,24 @@ import numpy as np
 import pandas as pd
 
 from connect.changes import Sessions, by_session, parts_of
+from connect.compare.families import FAMILIES, Regions, families_of
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
 from connect.compare.scanners import check_scanners
 from connect.compare.summary import summarise
 from connect.config import read
 from connect.motion import motion_test
-from connect.outcome import Outcome, select
+from connect.outcome import Outcome, phases_of, select
 from connect.parcels import (
     QUANTITIES,
     Block,
-    block_means,
     domain_edges,
     domain_of,
     domain_values,
     network_blocks,
 )
 from connect.people import join_participants
-from connect.question import Family, Question, question
+from connect.question import Question, question
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -112,11 +112,12 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     sessions = by_session(read_array(connectomes), rows, plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
     subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
-    outcome = select(sessions, subjects, screened, settings, parts_of(settings.condition, plan, model), plan, model)
+    parts = parts_of(settings.condition, plan, model, phases_of(settings))
+    outcome = select(sessions, subjects, screened, settings, parts, plan, model)
     asked = question(outcome.rows, settings, model)
     check_scanners(rows, outcome, asked, plan, scans)
     table = session_values(sessions, domain, outcome)
-    results, found = tests(sessions, table, parcels, domain, outcome, asked)
+    results, found = tests(sessions, parcels, domain, outcome, asked)
     for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
         columns = [str(column) for column in results[name] if column not in LABEL_COLUMNS[name]]
         write_table(path, results[name], {**LABEL_COLUMNS[name], **described(columns)})
@@ -140,32 +141,19 @@ def session_values(sessions: Sessions, domain: np.ndarray, outcome: Outcome) -> 
 
 
 def tests(
-    sessions: Sessions,
-    values: pd.DataFrame,
-    parcels: pd.DataFrame,
-    domain: np.ndarray,
-    outcome: Outcome,
-    asked: Question,
+    sessions: Sessions, parcels: pd.DataFrame, domain: np.ndarray, outcome: Outcome, asked: Question
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return the results of domains, network pairs and edges, one table each, and the components of edges."""
-    blocks = network_blocks(list(parcels["network"]))
-    pairs = block_means(sessions.connectomes, blocks, outcome.use)
-    quantities = values[list(QUANTITIES)].to_numpy()
+    blocks = tuple(network_blocks(list(parcels["network"])))
+    columns = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
     sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
     label = pd.DataFrame({"quantity": list(QUANTITIES), "n_edges": [*sizes, sum(sizes)]})
+    labels = (label[:1], label[1:], _network_labels(blocks, outcome.use), _edge_labels(parcels, domain))
     joined = EdgeNetworks(asked, len(parcels), blocks)
-    families = (
-        ("primary test, not corrected", quantities[:, :1], label[:1]),
-        ("other domain-level quantities", quantities[:, 1:], label[1:]),
-        ("network pairs", pairs, _network_labels(blocks, outcome.use)),
-        ("edges", np.where(outcome.use, sessions.connectomes, np.nan), _edge_labels(parcels, domain)),
-    )
-    evaluated = asked.evaluate(
-        [Family(outcome.of(own), outcome.before(own)) for _, own, _ in families], joined.listeners
-    )
+    evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners)
     primary, others, networks, edges = (
-        level(asked, outcome, own, labels, name, result)
-        for (name, own, labels), result in zip(families, evaluated, strict=True)
+        level(asked, outcome, own, label, name, result)
+        for name, own, label, result in zip(FAMILIES, columns, labels, evaluated, strict=True)
     )
     found = {
         "domain": pd.concat([primary, others], ignore_index=True),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from connect.changes import weights
-from connect.formulas import BASELINE, has_baseline, motion_of
+from connect.formulas import BASELINE, OF_SESSIONS, has_baseline, motion_of
 from connect.inference import interval
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY
@@ -66,7 +66,7 @@ def summarise(
 
 def arms(values: pd.DataFrame, outcome: Outcome, asked: Question) -> list[dict[str, Any]]:
     """Return for each arm the mean of the outcome (of the change, in models of all sessions) and of motion (mm)."""
-    column, rows = asked.asked.arms, asked.rows
+    column, rows = asked.asked.arms if asked.asked.arms not in OF_SESSIONS else "", asked.rows
     if asked.model.outcome == "sessions":
         rows, kernel = _changes(values, rows)
         moved = kernel @ values["mean_fd"].to_numpy()

@@ -20,13 +20,15 @@ from matplotlib.figure import Figure
 
 from connect.config import suggest
 from connect.errors import UserError
-from connect.formulas import MOTION
+from connect.figures.words import PHASES as PHASES
+from connect.figures.words import Contrast, effect_unit
+from connect.figures.words import effect_label as effect_label
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
-from connect.settings.model import OUTCOMES, Model
+from connect.settings.model import Model
 
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ONE_GROUP = "#4D4D4D"
@@ -41,7 +43,6 @@ VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 
 NO_VALUE = "#B3B3B3"
 FIRM = "\N{NO-BREAK SPACE}"
-PHASES = ("pre", "post")
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -96,6 +97,8 @@ class Inputs:
         order, the primary one first.
     qcfc
         Each edge of the primary universe, with its distance (mm) and the QC-FC of level and change.
+    rates
+        How often the tests found something where nothing was, if the plan has a calibration.
     """
 
     atlas: Atlas
@@ -116,11 +119,18 @@ class Inputs:
     summary: Mapping[str, Any]
     assessments: Sequence[Mapping[str, Any]]
     qcfc: pd.DataFrame
+    rates: pd.DataFrame | None = None
+
+    @property
+    def arm_column(self) -> str:
+        """Participants' column whose levels the contrast compares, or empty; phases and conditions are no arms."""
+        named = (self.summary["arm_column"], *(name for name, _, _ in Contrast.of(self.summary).pairs))
+        return next((name for name in named if name in self.people), "")
 
     @property
     def analysed(self) -> pd.DataFrame:
         """One row per analysed participant, with their ``arm`` (empty in a model without arms)."""
-        return with_arms(self.people[self.people["analysed"] == "yes"], self.summary["arm_column"])
+        return with_arms(self.people[self.people["analysed"] == "yes"], self.arm_column)
 
 
 Draw = Callable[[Inputs, Recipe], Figure]
@@ -168,12 +178,12 @@ def wrapped(text: str, width: float) -> str:
 
 def with_arms(people: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return a table of participants with their ``arm`` as text: empty without a column, missing where unknown."""
-    return people.assign(arm=people[column].map(word) if column else "")
+    return people.assign(arm=people[column].map(word) if column in people else "")
 
 
 def arm_colours(inputs: Inputs) -> dict[str, str]:
     """Return the colour of each arm of the participants table, the same in every figure of a model."""
-    column = inputs.summary["arm_column"]
+    column = inputs.arm_column
     names = sorted(with_arms(inputs.people, column)["arm"].dropna().unique()) if column else []
     return {"": ONE_GROUP} | {name: ARM_COLOURS[n % len(ARM_COLOURS)] for n, name in enumerate(names)}
 
@@ -184,35 +194,9 @@ def group_label(arm: str, model: Model) -> str:
     return arm or chosen or "all participants"
 
 
-def effect_label(summary: Mapping[str, Any]) -> str:
-    """Return in words what the estimates of a model are."""
-    contrast, arms, noun = str(summary["contrast"]), summary["arm_column"], OUTCOMES[summary["outcome"]]
-    if contrast == "mean":
-        text = f"mean {noun}"
-    elif arms:
-        text = f"{noun}, " + contrast.replace(f"{arms}[", "").replace("]", "").replace(" - ", " − ")
-    else:
-        text = f"{noun} per unit of {contrast}"
-    return with_condition(text[0].upper() + text[1:], summary)
-
-
-def with_condition(text: str, summary: Mapping[str, Any]) -> str:
-    """Return a text with the condition of the model, or the difference of two, after it."""
-    return ", ".join(filter(None, (text, summary["condition"].replace(" - ", " − "))))
-
-
 def effect_axis(inputs: Inputs, length: float) -> str:
     """Return the label of an axis of estimates, with its unit, in lines that fit a length (mm)."""
-    return wrapped(f"{effect_label(inputs.summary)} ({inputs.measure.unit})", length)
-
-
-def covariates(summary: Mapping[str, Any]) -> str:
-    """Return in words what the estimates of a model are adjusted for, or nothing."""
-    own = ("Intercept", summary["contrast"])
-    arms = (f"{summary['arm_column']}[", f"C({summary['arm_column']})[")
-    names = [name for name in summary["columns"] if name not in own and not name.startswith(arms)]
-    words = ["change in mean FD" if name == MOTION else name for name in names]
-    return f"adjusted for {' and '.join(words)}" if words else ""
+    return wrapped(f"{effect_label(inputs.summary)} ({effect_unit(inputs.summary)})", length)
 
 
 def number(value: float | None, form: str) -> str:

@@ -1,160 +1,225 @@
-"""The primary quantity of every participant, before and after, and the change beside it.
+"""The primary quantity of every participant in the sessions of a model, and beside it what the contrast compares.
 
-The last panel shows every change next to the mean change with its interval (after Gardner and Altman 1986 and Ho et
-al. 2019, doi:10.1038/s41592-019-0470-3); the contrast of the model stands below in words.
+At the left the sessions themselves, before and after or over time; at the right one number of each participant, such
+as their change, next to the mean with its interval or against the column whose slope is asked. A model of one session
+has the right side only. The contrast of the model stands below in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from connect.changes import CHANGE, weights
 from connect.figures import (
     FIRM,
     PHASES,
     Inputs,
     arm_colours,
     canvas,
-    covariates,
     effect_label,
     figure,
     form_of,
     group_label,
     number,
-    with_condition,
     wrapped,
 )
-from connect.inference import interval
-from connect.outcome import PHASES as PHASES_OF
+from connect.figures.compared import ONE_SESSION, View, draw_view, form_of_means, value_label, views
+from connect.figures.estimation import mean_of, mean_with_interval
+from connect.figures.participants import change_of as change_of
+from connect.figures.participants import in_weeks, phase_values, sessions_of
+from connect.figures.words import Contrast, covariates, degrees_between, effect_unit, per_slope, tested_together
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
 
-JITTER = 0.07
-SEED = 1
+BESIDE, ROW = 4, 8
+"""Panels of sessions that fit beside what the contrast compares, and in a row of their own."""
+
+LOWER = 0.65
+"""Height of a row where there are several, in heights of a single one."""
+
+GROUP = 24.0
+"""Least width of a group beside sessions (mm)."""
+
+ROOM = 0.85
+"""Share of the width that panels have, without the labels beside them."""
+
+SMALL_P = 0.0001
+"""A p-value below it is not spelled out."""
 
 
 @figure("slopegraph")
 def slopegraph(inputs: Inputs, recipe: Recipe) -> Figure:
-    """Draw a panel of lines per arm and condition, then the changes of all arms."""
-    people = inputs.analysed
-    arms = sorted(people["arm"].unique())
-    panels = [(arm, condition) for arm in arms for condition in inputs.conditions]
-    made = canvas(recipe)
-    ratios = np.array([*[1.0] * len(panels), 0.5 + 0.5 * len(arms)])
-    *slopes, last = made.subplots(1, len(ratios), width_ratios=list(ratios))
-    widths = 0.85 * recipe.width * ratios / ratios.sum()
-    for axes, (arm, condition) in zip(slopes, panels, strict=True):
-        axes.sharey(slopes[0])
-        axes.tick_params(labelleft=axes is slopes[0])
-        own = people.loc[people["arm"] == arm, "participant_id"]
-        _lines(axes, phase_values(inputs, list(own), condition), arm_colours(inputs)[arm], inputs.model.confidence)
-        title = ", ".join(filter(None, (group_label(arm, inputs.model), condition)))
-        axes.set_title(f"{wrapped(title, widths[0])}\nn = {len(own)}")
-    slopes[0].set_ylabel(f"Mean connectivity {QUANTITIES[PRIMARY]} ({inputs.measure.unit})")
-    _changes(last, inputs, change_of(inputs), widths[-1] / len(arms))
-    change = f"{with_condition('Change, post − pre', inputs.summary)} ({inputs.measure.unit})"
-    last.set_ylabel(wrapped(change, 0.6 * recipe.height))
+    """Draw a panel of sessions per arm and condition, then what the contrast compares."""
+    arms = [] if inputs.model.outcome in ONE_SESSION else sorted(inputs.analysed["arm"].unique())
+    pairs = [(arm, condition) for arm in arms for condition in inputs.conditions]
+    shown = views(inputs)
+    rows = _widths(len(arms), len(inputs.conditions), shown, ROOM * recipe.width)
+    row_height = recipe.height * (1 if len(rows) == 1 else LOWER)
+    made = canvas(replace(recipe, height=row_height), len(rows))
+    panels = _axes(made, rows, ROOM * recipe.width)
+    widths = [width for row in rows for width in row]
+    n = len(pairs)
+    label = f"Mean connectivity {QUANTITIES[PRIMARY]} ({inputs.measure.unit.replace(' ', FIRM)})"
+    _one_scale(panels[:n], wrapped(label, 0.75 * row_height))
+    _one_scale(panels[n:], wrapped(value_label(inputs), 0.7 * row_height))
+    _sessions(panels[:n], inputs, pairs, widths[:n])
+    form, counted = form_of_means(shown), n == 0 or len(shown) > 1
+    for axes, view, width in zip(panels[n:], shown, widths[n:], strict=True):
+        draw_view(axes, view, inputs, form, width, counted=counted)
     made.supxlabel(wrapped(result_in_words(inputs), recipe.width), fontsize=7)
     return made
-
-
-def phase_values(inputs: Inputs, participants: list[str], condition: str) -> pd.DataFrame:
-    """Return the primary quantity of participants (rows) before and after (columns) under one condition."""
-    values = _named_conditions(inputs.session_values)
-    chosen = values["participant_id"].isin(participants) & (values["condition"] == condition)
-    wide = values[chosen].pivot_table(index="participant_id", columns="phase", values=PRIMARY, dropna=False)
-    return wide.reindex(index=participants, columns=list(PHASES))
-
-
-def change_of(inputs: Inputs) -> pd.DataFrame:
-    """Return the change of each analysed participant, as the model takes it, with their arm."""
-    sessions = _named_conditions(inputs.session_values)
-    people = inputs.analysed
-    changes = []
-    for participant in people["participant_id"]:
-        kernel = weights(sessions, inputs.part, participant, PHASES_OF.get(inputs.model.outcome, CHANGE))
-        changes.append(np.nan if kernel is None else kernel[kernel != 0] @ sessions.loc[kernel != 0, PRIMARY])
-    return people[["participant_id", "arm"]].assign(change=changes).reset_index(drop=True)
 
 
 def result_in_words(inputs: Inputs) -> str:
     """Return the contrast with its interval, effect size and p-value, in one sentence."""
     found, summary = inputs.summary["primary"], inputs.summary
-    if found["estimate"] is None:
+    if found["statistic"] is None:
         return f"Not tested: {inputs.domain_tests['reason'].iloc[0]}."
-    level = f"{100 * summary['confidence']:g} % interval"
     adjusted = f", {covariates(summary)}" if covariates(summary) else ""
-    form = _form(inputs)
+    mixed = summary["method"] == "mixed"
+    of = "F" if tested_together(summary) else "t"
+    by = f"{of} with Satterthwaite’s degrees of freedom" if mixed else summary["exchangeability"]
+    n = f"n = {summary['n']}" + (f", {summary['n_sessions']} sessions" if mixed else "")
     parts = (
-        f"{effect_label(summary)}{adjusted}: {number(found['estimate'], form)} {inputs.measure.unit} "
-        f"({level} {_range(found['ci_low'], found['ci_high'], form)})",
-        f"Hedges' g {number(found['g'], '.2f')} ({_range(found['g_low'], found['g_high'], '.2f')})",
-        f"p = {number(found['p'], '.2g')} by {summary['exchangeability']}".replace(" ", FIRM),
-        f"n = {summary['n']}.".replace(" ", FIRM),
+        f"{effect_label(summary)}{adjusted}: {_estimate(inputs)}",
+        _effect_size(inputs),
+        f"{_p(found['p'])} by {by}",
+        f"{n}.".replace(" ", FIRM),
     )
-    return "; ".join(parts)
+    return "; ".join(filter(None, parts))
+
+
+def _estimate(inputs: Inputs) -> str:
+    """Return the estimate with its interval, or F where several contrasts are tested together."""
+    found, summary = inputs.summary["primary"], inputs.summary
+    if tested_together(summary):
+        degrees = f"{degrees_between(summary)},{FIRM}{number(found['df'], '.3g')}"
+        return f"F({degrees}) = {number(found['statistic'], '.2f')}".replace(" ", FIRM)
+    arms = [] if Contrast.of(summary).slopes else [arm["mean_change"] for arm in summary["arms"]]
+    form = form_of([found["estimate"], found["ci_low"], found["ci_high"], *arms])
+    level = f"{100 * summary['confidence']:g} % interval"
+    bounds = _range(found["ci_low"], found["ci_high"], form)
+    return f"{number(found['estimate'], form)} {effect_unit(summary)} ({level} {bounds})"
+
+
+def _effect_size(inputs: Inputs) -> str:
+    """Return the effect size with its interval, if the model has one."""
+    found, summary = inputs.summary["primary"], inputs.summary
+    if found["g"] is None:
+        return ""
+    slope = per_slope(summary) and not tested_together(summary)
+    form = form_of([found["g"], found["g_low"], found["g_high"]]) if slope else ".2f"
+    size, bounds = number(found["g"], form), _range(found["g_low"], found["g_high"], form)
+    if tested_together(summary):
+        return f"Cohen's{FIRM}f {size} ({bounds})"
+    per = f" {per_slope(summary)}" if per_slope(summary) else ""
+    if summary["method"] == "mixed":
+        return f"{size} total standard deviations{per} ({bounds})"
+    return f"Hedges'{FIRM}g {size}{per} ({bounds})"
+
+
+def _widths(n_arms: int, n_conditions: int, shown: Sequence[View], room: float) -> list[list[float]]:
+    """Return the widths of panels (mm), row by row: of sessions, then of views; all in one row if they fit."""
+    n = n_arms * n_conditions
+    if n and n <= BESIDE and len(shown) == 1:
+        view = shown[0]
+        share = 0.5 + 0.5 * len(view.groups) if view.kind == "points" else 1.0 + 0.5 * min(n, 3)
+        last = max(room * share / (n + share), GROUP * len(view.groups) if view.kind == "points" else 0.0)
+        return [[*[(room - last) / n] * n, last]]
+    natural = np.array([view.width for view in shown])
+    views_row = [list(natural * min(1.0, room / natural.sum()))] if shown else []
+    if not n:
+        return views_row
+    n_rows = ceil(n_arms / max(1, ROW // n_conditions))
+    each = ceil(n_arms / n_rows) * n_conditions
+    sessions = [[room / each] * min(each, n - start) for start in range(0, n, each)]
+    return [*sessions, *views_row]
+
+
+def _axes(made: Figure, rows: Sequence[Sequence[float]], room: float) -> list[Axes]:
+    """Return a panel for each width, row by row; a row that is narrower than its room stands in the middle."""
+    grid, found = made.add_gridspec(len(rows), 1), []
+    for place, row in enumerate(rows):
+        margin = [(room - sum(row)) / 2] if sum(row) < 0.99 * room else []
+        inner = grid[place].subgridspec(1, len(row) + 2 * len(margin), width_ratios=[*margin, *row, *margin])
+        found += [made.add_subplot(inner[len(margin) + column]) for column in range(len(row))]
+    return found
+
+
+def _one_scale(panels: Sequence[Axes], label: str) -> None:
+    """Give empty panels one scale, and a label to the first of each row."""
+    height = [round(axes.get_position().y0, 6) for axes in panels]
+    for place, axes in enumerate(panels):
+        first = place == 0 or height[place] != height[place - 1]
+        if place:
+            axes.sharey(panels[0])
+        axes.tick_params(labelleft=first)
+        axes.set_ylabel(label if first else "")
+
+
+def _sessions(
+    panels: Sequence[Axes], inputs: Inputs, pairs: Sequence[tuple[str, str]], widths: Sequence[float]
+) -> None:
+    """Draw the sessions of each arm and condition, in a panel each."""
+    mixed = inputs.model.outcome == "sessions"
+    sessions = sessions_of(inputs) if mixed else pd.DataFrame()
+    for axes, (arm, condition), width in zip(panels, pairs, widths, strict=True):
+        colour = arm_colours(inputs)[arm]
+        people = inputs.analysed.loc[inputs.analysed["arm"] == arm, "participant_id"]
+        if mixed:
+            own = sessions[sessions["participant_id"].isin(people) & (sessions["condition"] == condition)]
+            _over_time(axes, own, colour, inputs.model.confidence, weeks=in_weeks(sessions))
+            count = f"n = {own['participant_id'].nunique()}, {len(own)} sessions"
+        else:
+            _lines(axes, phase_values(inputs, list(people), condition), colour, inputs.model.confidence)
+            count = f"n = {len(people)}"
+        title = ", ".join(filter(None, (group_label(arm, inputs.model), condition)))
+        axes.set_title(f"{wrapped(title, width)}\n{count}")
 
 
 def _lines(axes: Axes, values: pd.DataFrame, colour: str, confidence: float) -> None:
     for row in values.to_numpy():
         axes.plot([0, 1], row, color=colour, alpha=0.45, linewidth=0.8, marker="o", markersize=2.2)
     for place, phase in ((-0.16, "pre"), (1.16, "post")):
-        _mean(axes, place, _interval(values[phase].to_numpy(), confidence), colour)
+        mean_with_interval(axes, place, mean_of(values[phase].to_numpy(), confidence), colour)
     axes.set(xticks=[0, 1], xticklabels=PHASES, xlim=(-0.4, 1.4))
 
 
-def _changes(axes: Axes, inputs: Inputs, changes: pd.DataFrame, width: float) -> None:
-    rng = np.random.default_rng(SEED)
-    axes.axhline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)))
-    arms = inputs.summary["arms"]
-    for place, arm in enumerate(arms):
-        own = changes.loc[changes["arm"] == arm["arm"], "change"].to_numpy()
-        colour = arm_colours(inputs)[arm["arm"]]
-        x = place - 0.15 + rng.uniform(-JITTER, JITTER, own.size)
-        axes.scatter(x, own, s=9, color=colour, alpha=0.6, linewidths=0)
-        _mean(axes, place + 0.15, [_or_nan(arm[key]) for key in ("mean_change", "ci_low", "ci_high")], colour)
-    form = _form(inputs)
-    names = [wrapped(group_label(arm["arm"], inputs.model), width) for arm in arms]
-    labels = [f"{name}\nmean {number(arm['mean_change'], form)}" for name, arm in zip(names, arms, strict=True)]
-    axes.set(xticks=range(len(arms)), xticklabels=labels, xlim=(-0.6, len(arms) - 0.4))
-    axes.set_title(f"Change: mean and\n{100 * inputs.model.confidence:g} % interval")
+def _over_time(axes: Axes, sessions: pd.DataFrame, colour: str, confidence: float, *, weeks: bool) -> None:
+    """Draw the sessions of every participant over time, and the mean of each kind of session."""
+    for _, own in sessions.groupby("participant_id"):
+        axes.plot(own["time"], own[PRIMARY], color=colour, alpha=0.4, linewidth=0.8, marker="o", markersize=2.2)
+    kinds = [own for _, own in sessions.groupby("label")]
+    kinds.sort(key=lambda own: own["time"].mean())
+    means = [(own["time"].mean(), *mean_of(own[PRIMARY].to_numpy(), confidence)) for own in kinds]
+    axes.plot([at for at, *_ in means], [mean for _, mean, *_ in means], color=colour, linewidth=1.6)
+    for at, *found in means:
+        mean_with_interval(axes, at, found, colour)
+    if weeks:
+        axes.set_xlabel("Time (weeks)")
+        axes.margins(x=0.1)
+    else:
+        names = [_name_of(own.iloc[0]) for own in kinds]
+        axes.set(xticks=[at for at, *_ in means], xticklabels=names)
+        axes.margins(x=0.25)
 
 
-def _mean(axes: Axes, x: float, found: Sequence[float], colour: str) -> None:
-    mean, low, high = found
-    axes.errorbar(
-        [x], [mean], yerr=[[mean - low], [high - mean]], color=colour, marker="D", markersize=4,
-        markeredgecolor="black", markeredgewidth=0.5, linewidth=1.4, capsize=2.5, zorder=4,
-    )  # fmt: skip
+def _name_of(session: pd.Series[Any]) -> str:
+    """Return the phase of a session, or its label where the phase does not tell it from others."""
+    return str(session["phase"] if session["phase"] in PHASES else session["label"])
 
 
-def _named_conditions(values: pd.DataFrame) -> pd.DataFrame:
-    """Return the values with an empty name where there is no condition, as the model has it."""
-    return values.assign(condition=values["condition"].astype(object).where(values["condition"].notna(), ""))
-
-
-def _form(inputs: Inputs) -> str:
-    """Return the number format of estimates in this figure."""
-    primary, arms = inputs.summary["primary"], inputs.summary["arms"]
-    return form_of([primary["estimate"], primary["ci_low"], primary["ci_high"], *(arm["mean_change"] for arm in arms)])
-
-
-def _or_nan(value: float | None) -> float:
-    return np.nan if value is None else value
+def _p(p: float | None) -> str:
+    text = f"<{FIRM}{SMALL_P:.4f}" if p is not None and p < SMALL_P else f"={FIRM}{number(p, '.2g')}"
+    return f"p{FIRM}{text}"
 
 
 def _range(low: float | None, high: float | None, form: str) -> str:
     return f"{number(low, form)}{FIRM}to{FIRM}{number(high, form)}"
-
-
-def _interval(values: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    """Return mean and t interval of the values that are there; NaN bounds for fewer than two."""
-    found = values[np.isfinite(values)]
-    if found.size < 2:
-        return (float(found[0]) if found.size else np.nan), np.nan, np.nan
-    return interval(found, confidence)

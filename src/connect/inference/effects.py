@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from scipy import special
 
 from connect.inference.bootstrap import Bootstrap, Resamples, bca, resamples
+from connect.inference.estimates import hedges_correction
 
 BLOCK = 32
 """Columns that are worked on at once."""
@@ -129,13 +129,6 @@ def group_effects(values: np.ndarray, group: np.ndarray, settings: Bootstrap) ->
     return _effects(statistics, values.shape[1], drawn, settings.confidence)
 
 
-def _correction(df: np.ndarray) -> np.ndarray:
-    """Return J(df) = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)) (Hedges 1981); NaN at df <= 1, where d has no mean."""
-    half = np.where(df > 1, df, np.nan) / 2
-    factor: np.ndarray = np.exp(special.gammaln(half) - special.gammaln(half - 0.5)) / np.sqrt(half)
-    return factor
-
-
 def _two(member: np.ndarray, settings: Bootstrap) -> tuple[np.ndarray, Resamples]:
     """Return who is in the first sample as bool, and the resamples of both."""
     first = np.asarray(member, dtype=bool)
@@ -171,8 +164,8 @@ def _paired(pre: np.ndarray, post: np.ndarray, drawn: Resamples) -> Statistics:
     mean, d_av, d_rm = _paired_statistics(sums, drawn.totals[0], shift[:, 0], unit[:, 0])
     xx, yy, xy = np.square(x).sum(axis=1), np.square(y).sum(axis=1), (x * y).sum(axis=1)
     n, df = x.shape[1], (x.shape[1] - 1) * np.square(xx + yy) / (np.square(xx) + np.square(yy) + 2 * np.square(xy))
-    j_rm = _correction(np.array(2 * n - 2 if n > 2 else np.nan))
-    return {"mean_change": (mean, np.ones(())), "g_av": (d_av, _correction(df)), "g_rm": (d_rm, j_rm)}
+    j_av, j_rm = hedges_correction(df), hedges_correction(2 * n - 2 if n > 2 else np.nan)
+    return {"mean_change": (mean, np.ones(())), "g_av": (d_av, j_av), "g_rm": (d_rm, j_rm)}
 
 
 def _two_samples(values: np.ndarray, spread: np.ndarray, first: np.ndarray, drawn: Resamples, name: str) -> Statistics:
@@ -186,7 +179,7 @@ def _two_samples(values: np.ndarray, spread: np.ndarray, first: np.ndarray, draw
     sums = drawn.sums(0, moments[0]), drawn.sums(1, moments[1])
     shift = (parts[0].mean(axis=1) - parts[1].mean(axis=1)) / unit[:, 0]
     difference, standardised = _two_sample_statistics(sums, drawn.totals, shift, unit[:, 0])
-    return {"difference": (difference, np.ones(())), name: (standardised, _correction(np.array(len(first) - 2)))}
+    return {"difference": (difference, np.ones(())), name: (standardised, hedges_correction(len(first) - 2))}
 
 
 def _largest(*arrays: np.ndarray) -> np.ndarray:

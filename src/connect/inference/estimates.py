@@ -102,9 +102,14 @@ def interval(values: np.ndarray, confidence: float) -> tuple[float, float, float
     return mean, mean - half, mean + half
 
 
-def hedges_correction(df: int) -> float:
-    """Return J(df) = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)), which removes the bias of Cohen's d (Hedges 1981)."""
-    return float(np.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / np.sqrt(df / 2))
+def hedges_correction(df: float | np.ndarray) -> np.ndarray:
+    """Return J = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)), which removes the bias of Cohen's d (Hedges 1981).
+
+    Of each of several degrees of freedom, whole or not; NaN at 1 and below, where d has no mean.
+    """
+    half = np.where(np.asarray(df) > 1, df, np.nan) / 2
+    factor: np.ndarray = np.exp(special.gammaln(half) - special.gammaln(half - 0.5)) / np.sqrt(half)
+    return factor
 
 
 def noncentrality(t: np.ndarray, df: int, confidence: float) -> np.ndarray:

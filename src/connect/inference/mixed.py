@@ -1,16 +1,9 @@
 """Random-intercept linear mixed models in many columns at once, by restricted maximum likelihood (REML).
 
 The model is ``y = X b + u[participant] + e`` with variances ``ratio * s2`` of the participants' intercepts u and ``s2``
-of the residuals e, so that ``V = s2 (I + ratio Z Z')``. All columns share X and Z. An orthonormal basis K of what X
-leaves over, turned so that ``K' Z Z' K`` is diagonal with elements d, therefore makes the residual contrasts
-``w = K' y`` independent with variances ``s2 (1 + ratio d)`` in every column at once, and the REML criterion of a
-column is a sum of few terms (Patterson and Thompson 1971, Biometrika 58:545, for the criterion; Kang et al. 2008,
-Genetics 178:1709, for the rotation):
+of the residuals e, so that ``V = s2 (I + ratio Z Z')``. :mod:`connect.inference.reml` finds the ratio of each column.
 
-    deviance = nu log s2 + sum log(1 + ratio d) + sum w^2 / (1 + ratio d) / s2        nu = rows - columns of X
-
-Its minimum is found among values of the ratio that all columns share and refined in each column by Newton's method to
-rounding. Degrees of freedom are Satterthwaite's (Giesbrecht and Burns 1985, Biometrics 41:477; Fai and Cornelius 1996,
+Degrees of freedom are Satterthwaite's (Giesbrecht and Burns 1985, Biometrics 41:477; Fai and Cornelius 1996,
 J Stat Comput Simul 54:363), as in lmerTest (Kuznetsova et al. 2017, J Stat Softw 82(13)), whose derivatives are
 numerical; here they are closed forms. At the boundary, where the intercepts' variance is 0, lmerTest in effect takes it
 as known: tests are those of ordinary least squares with nu degrees of freedom. So they are here.
@@ -22,24 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy import special
-from scipy.linalg import solve_triangular
 
-BLOCK = 2048
-"""Columns that are worked on at once."""
-
-GRID = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 49)])
-"""Variance ratios at which the criterion is compared before it is refined around the best one."""
-
-LARGEST = 1e26
-"""Bound of the variance ratio; above it the residuals are rounding and the column is not fitted."""
-
-ROUNDING = 1e-24
-"""Share of a column's sum of squares below which the sum of squares within participants is rounding."""
-
-SAME = 1e-10
-"""Difference, relative to the most sessions of a participant, below which two eigenvalues count as equal."""
+from connect.inference.reml import Rotation, ratio_of, rotate, squares_of
 
 
 @dataclass(frozen=True)
@@ -116,7 +94,7 @@ def fit_mixed(
         If shapes do not fit, the design or a contrast is degenerate, or the design cannot tell the variance between
         participants from that within.
     """
-    rotation = _rotate(fixed, participants, np.reshape(contrast, (1, -1)))
+    rotation = rotate(fixed, participants, np.reshape(contrast, (1, -1)))
     found = np.full((5, values.shape[1]), np.nan)
     for columns, state in _solve(values, rotation):
         variance = state.covariance[:, :, 0]
@@ -144,7 +122,7 @@ def f_test_mixed(values: np.ndarray, fixed: np.ndarray, participants: np.ndarray
     contrasts
         Weights ``(q, k)``; rows may depend on each other.
     """
-    rotation, rank = _rotate(fixed, participants, contrasts), int(np.linalg.matrix_rank(contrasts))
+    rotation, rank = rotate(fixed, participants, contrasts), int(np.linalg.matrix_rank(contrasts))
     found = np.full((2, values.shape[1]), np.nan)
     for columns, state in _solve(values, rotation):
         roots, axes = np.linalg.eigh(state.covariance)
@@ -166,10 +144,10 @@ def variance_ratio(values: np.ndarray, fixed: np.ndarray, participants: np.ndarr
     changes when signs of participants are flipped, so that a test by flips is fair at this ratio. That of the full
     model is small where the effect is large by chance, and then t is too large in the observed arrangement alone.
     """
-    rotation = _rotate(fixed, participants, np.empty((0, fixed.shape[1])))
+    rotation = rotate(fixed, participants, np.empty((0, fixed.shape[1])))
     found = np.full(values.shape[1], np.nan)
-    for columns, _, squares in _squares(values, rotation):
-        found[columns] = _ratio(squares, rotation)
+    for columns, _, squares in squares_of(values, rotation):
+        found[columns] = ratio_of(squares, rotation)
     return found
 
 
@@ -198,38 +176,6 @@ def whiten(rows: np.ndarray, participants: np.ndarray, ratio: float | np.ndarray
 
 
 @dataclass(frozen=True)
-class _Rotation:
-    """What all columns share. Residual contrasts are grouped by their eigenvalue d, ascending from 0.
-
-    Parameters
-    ----------
-    basis, starts
-        Residual contrasts ``(n_rows, nu)``, and the first of each group ``(n_groups,)``.
-    roots, counts
-        Eigenvalue and number of residual contrasts of each group ``(n_groups,)``.
-    weights
-        Contrasts by ordinary least squares, then what each group corrects: ``(n_rows, (1 + n_groups) q)``.
-    plain, outside, loads
-        ``L C L' / s2 = plain + ratio * outside + sum of ratio / (1 + ratio d) * loads`` over groups, without any
-        negative term: shapes ``(q, q)``, ``(q, q)`` and ``(n_groups, q, q)``.
-    """
-
-    basis: np.ndarray
-    starts: np.ndarray
-    roots: np.ndarray
-    counts: np.ndarray
-    weights: np.ndarray
-    plain: np.ndarray
-    outside: np.ndarray
-    loads: np.ndarray
-
-    @property
-    def nu(self) -> int:
-        """Residual degrees of freedom of ordinary least squares."""
-        return int(self.basis.shape[1])
-
-
-@dataclass(frozen=True)
 class _State:
     """Fits of n columns; ``covariance`` ``(n, q, q)`` is over s2, and ``slope`` is its derivative by the ratio.
 
@@ -245,59 +191,16 @@ class _State:
     coupling: np.ndarray
 
 
-def _rotate(fixed: np.ndarray, participants: np.ndarray, contrasts: np.ndarray) -> _Rotation:
-    _check(fixed, contrasts)
-    k = fixed.shape[1]
-    members = (np.unique(participants)[:, None] == participants).astype(np.float64)
-    q, r = np.linalg.qr(fixed, mode="complete")
-    ols = q[:, :k] @ solve_triangular(r[:k], contrasts.T, trans="T")
-    inside = members @ q[:, k:]
-    each, axes = np.linalg.eigh(inside.T @ inside)
-    same = SAME * members.sum(axis=1).max()
-    starts = np.flatnonzero(np.diff(each, prepend=-np.inf) > same)
-    counts = np.diff(starts, append=len(each))
-    if len(starts) < 2 or each[0] > same:
-        raise ValueError("the design cannot tell the variance between participants from that within")
-    roots = np.append(0.0, (np.add.reduceat(each, starts) / counts)[1:])
-    basis, inside = q[:, k:] @ axes, inside @ axes
-    pull = inside.T @ (members @ ols) * (np.arange(len(each)) >= counts[0])[:, None]
-    scaled = pull / np.repeat(np.append(1.0, roots[1:]), counts)[:, None]
-    outside = members @ ols - inside @ scaled
-    groups = np.split(np.arange(len(each)), starts[1:])
-    weights = np.hstack([ols, *(basis[:, group] @ pull[group] for group in groups)])
-    loads = np.stack([pull[group].T @ scaled[group] for group in groups])
-    return _Rotation(basis, starts, roots, counts, weights, ols.T @ ols, outside.T @ outside, loads)
-
-
-def _check(fixed: np.ndarray, contrasts: np.ndarray) -> None:
-    norms = np.linalg.norm(fixed, axis=0)
-    usable = (np.isfinite(norms) & (norms > 0)).all()
-    if not usable or (norms.size and np.linalg.matrix_rank(fixed / norms) < norms.size):
-        raise ValueError("the design matrix of the fixed effects must be finite and of full rank")
-    if fixed.shape[0] == fixed.shape[1] or (len(contrasts) and not np.any(contrasts)):
-        raise ValueError("there must be more rows than fixed effects, and weights that are not all 0")
-
-
-def _solve(values: np.ndarray, rotation: _Rotation) -> Iterator[tuple[np.ndarray, _State]]:
+def _solve(values: np.ndarray, rotation: Rotation) -> Iterator[tuple[np.ndarray, _State]]:
     """Yield the numbers of the columns that can be fitted, and their fits, block by block."""
-    for columns, rows, squares in _squares(values, rotation):
+    for columns, rows, squares in squares_of(values, rotation):
         yield columns, _state(squares, rotation.weights.T @ rows, rotation)
 
 
-def _squares(values: np.ndarray, rotation: _Rotation) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield the numbers of the columns that can be fitted, their rows, and their sums of squares, block by block."""
-    for start in range(0, values.shape[1], BLOCK):
-        rows = np.asarray(values[:, start : start + BLOCK], dtype=np.float64)
-        rows = np.where(np.isfinite(rows).all(axis=0), rows, 0.0)
-        squares = np.add.reduceat(np.square(rotation.basis.T @ rows), rotation.starts, axis=0)
-        usable = squares[0] > ROUNDING * np.square(rows).sum(axis=0)
-        yield start + np.flatnonzero(usable), rows[:, usable], squares[:, usable]
-
-
-def _state(squares: np.ndarray, linear: np.ndarray, rotation: _Rotation) -> _State:
+def _state(squares: np.ndarray, linear: np.ndarray, rotation: Rotation) -> _State:
     """Fit columns from their sums of squares ``(n_groups, n)`` and linear functions ``((1 + n_groups) q, n)``."""
     roots, q = rotation.roots[:, None], len(rotation.plain)
-    ratio = _ratio(squares, rotation)
+    ratio = ratio_of(squares, rotation)
     inverse = 1 / (1 + ratio * roots)
     within = (squares * inverse).sum(axis=0) / rotation.nu
     linear = linear.reshape(len(roots) + 1, q, len(ratio))
@@ -312,54 +215,7 @@ def _state(squares: np.ndarray, linear: np.ndarray, rotation: _Rotation) -> _Sta
     return _State(ratio, within, estimate.T, covariance, slope, curvature, coupling)
 
 
-def _ratio(squares: np.ndarray, rotation: _Rotation) -> np.ndarray:
-    """Return the variance ratio ``(n,)`` at the lowest deviance."""
-    inverse = 1 / (1 + GRID[:, None] * rotation.roots)
-    deviance = rotation.nu * np.log(inverse @ squares) - (np.log(inverse) @ rotation.counts)[:, None]
-    best = deviance.argmin(axis=0)
-    limits = np.concatenate([[0.0], GRID, [LARGEST]])
-    ratio: np.ndarray = _refine(
-        np.ascontiguousarray(squares.T), rotation.roots, rotation.counts, GRID[best], limits[best], limits[best + 2]
-    )
-    return ratio
-
-
-@njit(cache=True)
-def _refine(
-    squares: np.ndarray, roots: np.ndarray, counts: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Return the zero ``(n,)`` of the deviance's derivative between two bounds, or 0 if it rises from 0.
-
-    Newton's method on the ratio; a step that leaves the bounds, which close in, becomes a bisection. ``squares`` are
-    ``(n, n_groups)``, the start and the bounds ``(n,)``.
-    """
-    found = np.zeros(len(squares))
-    nu = counts.sum()
-    for column in range(len(squares)):
-        ratio, below, above = start[column], low[column], high[column]
-        for _ in range(200):
-            total = first = second = trace = trace2 = 0.0
-            for group in range(len(roots)):
-                inverse = 1 / (1 + ratio * roots[group])
-                scaled, term = roots[group] * inverse, squares[column, group] * inverse
-                total, first, second = total + term, first + term * scaled, second + term * scaled * scaled
-                trace, trace2 = trace + counts[group] * scaled, trace2 + counts[group] * scaled * scaled
-            first, second = first / total, second / total
-            gradient, curvature = trace - nu * first, nu * (2 * second - first * first) - trace2
-            if ratio == 0 and gradient >= 0:
-                break
-            below, above = (below, ratio) if gradient > 0 else (ratio, above)
-            step = ratio - gradient / curvature if curvature > 0 else -1.0
-            if not below <= step <= above:
-                step = np.sqrt(below * above) if below > 0 else above / 2
-            change, ratio = abs(step - ratio), step
-            if change <= 1e-10 * ratio:
-                break
-        found[column] = ratio
-    return found
-
-
-def _satterthwaite(variance: np.ndarray, slope: np.ndarray, state: _State, rotation: _Rotation) -> np.ndarray:
+def _satterthwaite(variance: np.ndarray, slope: np.ndarray, state: _State, rotation: Rotation) -> np.ndarray:
     """Return the degrees of freedom of contrasts with variances and slopes ``(n, r)``, as ``covariance`` has them.
 
     ``df = 2 var^2 / (g' A g)`` with A twice the inverse of the deviance's second derivatives, here by the ratio and

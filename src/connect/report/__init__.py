@@ -20,7 +20,7 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, quality, sections, wording
+from connect.report import methods, quality, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
@@ -53,6 +53,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
     figures: Sequence[Path],
     page: Path,
     answer: Path,
+    trusts: Sequence[Path] = (),
 ) -> None:
     """Write the page of a cohort, and its answer in a few lines.
 
@@ -98,6 +99,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
         Output: the page (HTML).
     answer
         Output: the answer (text).
+    trusts
+        Which tests to trust, from the challenge stage: a record per model, in a folder of its name, or none.
     """
     settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
     records = [read_record(path) for path in summaries]
@@ -110,6 +113,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
             primary(records, {**universe, "model": model.stem}),
             tables,
             _pictures(model, recipes, figures, "model"),
+            read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
         )
         for model in models
     ]
@@ -212,7 +216,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, quality, sections, wording):
+    for module in (methods, quality, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
@@ -229,11 +233,15 @@ def _environment() -> Environment:
 
 
 def _result(
-    path: Path, summary: Mapping[str, Any], tables: Mapping[str, Sequence[Path]], pictures: tuple[Picture, ...]
+    path: Path,
+    summary: Mapping[str, Any],
+    tables: Mapping[str, Sequence[Path]],
+    pictures: tuple[Picture, ...],
+    trusted: Mapping[str, Any] | None,
 ) -> Result:
     found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
     people, components = found.pop("people"), found.pop("components")
-    return Result(path.stem, read(Model, path), summary, found, components, people, pictures)
+    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted)
 
 
 def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:

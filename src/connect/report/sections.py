@@ -65,6 +65,8 @@ class Result:
         Its participants, analysed or not and why.
     pictures
         Its figures.
+    trust
+        Record of the challenge stage, if the plan has a calibration.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Result:
     components: pd.DataFrame
     people: pd.DataFrame
     pictures: tuple[Picture, ...]
+    trust: Mapping[str, Any] | None = None
 
     @property
     def motion(self) -> bool:

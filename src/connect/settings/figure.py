@@ -14,7 +14,7 @@ class Figure:
 
     title: str = setting("heading and alternative text in the report")
     kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising or qcfc"
+        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration"
     )
     caption: str = setting("what the reader sees, for the report")
     about: Literal["model", "cohort"] = setting(
@@ -23,7 +23,7 @@ class Figure:
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
     height: float = setting(
-        "height of a row of panels; in `denoising`, least height of the row of a strategy",
+        "height of a row of panels; in `denoising` and `calibration`, least height of the row of a strategy",
         default=90.0,
         unit="mm",
         minimum=5,

@@ -96,3 +96,17 @@ class Model:
             raise UserError("key whole_block", "one kind of blocks", got, "take out one of the two")
         if self.smallest_effect is not None and self.smallest_effect <= 0:
             raise UserError("key smallest_effect", "a number above 0", self.smallest_effect, "write its size")
+        self._check_signs()
+
+    def _check_signs(self) -> None:
+        """Refuse what says how participants are permuted where their signs are flipped instead."""
+        sessions = self.outcome == "sessions"
+        if self.within_block and (sessions or self.contrast.strip() == "mean"):
+            what = "a model of all sessions" if sessions else "the contrast `mean`"
+            must = f"no block to stay in for {what}, which exchanges nobody but flips the signs of each"
+            todo = f"put `{self.within_block}` into the formula, or set `whole_block` if its members belong together"
+            raise UserError("key within_block", must, self.within_block, todo)
+        if self.test != "auto" and (sessions or self.contrast.strip() == "mean"):
+            what = "a model of all sessions" if sessions else "the contrast `mean`"
+            must = f"`auto` for {what}, tested by flipping the signs of whole participants"
+            raise UserError("key test", must, self.test, "take `test` out")

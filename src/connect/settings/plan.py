@@ -25,6 +25,9 @@ class Plan:
     figures: tuple[str, ...] = setting(
         "figures to draw: those about a model for every model of a cohort, those about the cohort once"
     )
+    calibration: str = setting(
+        "calibration of the tests of every model in the primary universe; without a name there is none", default=""
+    )
 
     def __post_init__(self) -> None:
         for key in ("cohorts", "atlases", "strategies", "measures"):
@@ -61,6 +64,7 @@ class Plan:
             "measures": self.measures,
             "models": models,
             "figures": self.figures,
+            "calibrations": (self.calibration,) if self.calibration else (),
         }
 
     def pass_of(self, atlas: str) -> str:

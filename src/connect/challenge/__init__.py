@@ -1,0 +1,185 @@
+"""Challenge the tests of a model with data that hold no effect: how often does each find one all the same.
+
+The data are the user's own cohort, rearranged so that no effect is left, and simulated cohorts of the same design with
+what real data suffer from. The share of data sets in which a test finds something must be its level.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.challenge.cohorts import ABOUT, SCENARIOS, Base
+from connect.challenge.own import WAYS, own_data
+from connect.challenge.rates import RATE_COLUMNS, Source, Trial, rates, tests_of, told, trusted
+from connect.changes import Sessions, by_session, parts_of
+from connect.compare.families import Regions, families_of
+from connect.config import read
+from connect.errors import UserError
+from connect.outcome import Outcome, phases_of, select
+from connect.parcels import domain_of, network_blocks
+from connect.people import join_participants
+from connect.question import Family, Question
+from connect.settings.atlas import Atlas
+from connect.settings.calibration import Calibration
+from connect.settings.cohort import Cohort
+from connect.settings.domains import Domains
+from connect.settings.model import Model
+from connect.tables import read_array, read_table, write_record, write_table, written
+
+
+def challenge(  # noqa: PLR0913 - one parameter for each file
+    connectomes: Path,
+    scans: Path,
+    kept: Path,
+    atlas: Path,
+    domains: Path,
+    cohort: Path,
+    participants: Path,
+    model: Path,
+    calibration: Path,
+    table: Path,
+    summary: Path,
+    answer: Path,
+    threads: int = 1,
+) -> None:
+    """Count how often the tests of a model find something where nothing is.
+
+    Parameters
+    ----------
+    connectomes
+        Connectomes of the kept scans (.npy).
+    scans
+        Table that names the rows of the connectomes.
+    kept
+        Table of the screen stage.
+    atlas
+        Atlas (YAML).
+    domains
+        Domains of the atlas (YAML).
+    cohort
+        Cohort (YAML).
+    participants
+        BIDS participants.tsv.
+    model
+        Model (YAML).
+    calibration
+        Calibration (YAML).
+    table
+        Output: the rate of false positives of each test and correction in each scenario.
+    summary
+        Output: which test to trust, and what could not be tried and why.
+    answer
+        Output: the same in lines of text.
+    threads
+        Cores.
+    """
+    settings, plan, asked = read(Calibration, calibration), read(Cohort, cohort), read(Model, model)
+    parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
+    domain = domain_of(parcels, read(Domains, domains), domains)
+    sessions = by_session(read_array(connectomes), read_table(scans), plan)
+    screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
+    subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
+    parts = parts_of(asked.condition, plan, model, phases_of(asked))
+    outcome = select(sessions, subjects, screened, asked, parts, plan, model)
+    found, record = calibrate(sessions, outcome, asked, parcels, domain, settings, threads, model)
+    write_table(table, found, RATE_COLUMNS)
+    names = {"model": model.stem, "calibration": calibration.stem}
+    write_record(summary, {**names, "question": asked.question, **record})
+    with written(answer) as aside:
+        aside.write_text(told(record, model.stem), encoding="utf-8", newline="\n")
+
+
+def calibrate(
+    sessions: Sessions,
+    outcome: Outcome,
+    model: Model,
+    parcels: pd.DataFrame,
+    domain: np.ndarray,
+    settings: Calibration,
+    threads: int,
+    where: object,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rates of false positives, and the record of what they mean.
+
+    Parameters
+    ----------
+    sessions
+        Connectomes per participant and session.
+    outcome
+        Rows of the model.
+    model
+        The model.
+    parcels
+        Parcels table.
+    domain
+        Domain of each parcel ``(n_parcels,)``.
+    settings
+        Scenarios, data sets and permutations.
+    threads
+        Cores.
+    where
+        The model's file, for error messages.
+    """
+    networks = list(parcels["network"])
+    chosen = spread_parcels(parcels, domain, outcome.use, settings.parcels)
+    edges = edges_among(chosen, len(parcels))
+    *coarse, every = Regions(domain, tuple(network_blocks(networks)), outcome.use).columns(sessions.connectomes)
+    few = Regions(domain[chosen], tuple(network_blocks([networks[one] for one in chosen])), outcome.use[edges])
+    tests, refused = tests_of(model, outcome.rows, settings.permutations, where)
+    base = Base(outcome, sessions.table, model, tests[0].asked.arms, few, settings.seed, where)
+    own = families_of((*coarse, every[:, edges]), outcome)
+    found, skipped = [], {}
+    for number, name in enumerate(settings.scenarios):
+        try:
+            trial = _trial(name, base, tests[0], own, settings.permutations)
+        except UserError as error:
+            skipped[name] = f"needs {error.must}; here {error.got}"
+            continue
+        found.append(rates(trial, settings.sets, settings.seed + number, threads))
+        sys.stderr.write(f"{number + 1} of {len(settings.scenarios)} scenarios: {name}, {settings.sets} data sets\n")
+    table = pd.concat(found, ignore_index=True)
+    table.insert(1, "about", table["scenario"].map({**WAYS, **ABOUT}))
+    record = {
+        "n": tests[0].n, "alpha": model.alpha, "method": tests[0].method, "sets": settings.sets,
+        "permutations": settings.permutations, "parcels": len(chosen), "edges": int(few.use.sum()),
+        "trusted": trusted(table, motion=model.motion_covariate), "refused": refused, "skipped": skipped,
+    }  # fmt: skip
+    return table, record
+
+
+def spread_parcels(parcels: pd.DataFrame, domain: np.ndarray, use: np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers of some parcels ``(count,)`` that no session lacks, spread over domains and networks."""
+    first, second = np.triu_indices(len(domain), 1)
+    degree = np.bincount(first[use], minlength=len(domain)) + np.bincount(second[use], minlength=len(domain))
+    present = parcels.assign(domain=domain)[degree > 0].sort_values(["domain", "network"], kind="stable")
+    places = np.unique(np.linspace(0, len(present) - 1, count).round().astype(int))
+    found: np.ndarray = np.sort(present.index.to_numpy()[places])
+    return found
+
+
+def edges_among(chosen: np.ndarray, n_parcels: int) -> np.ndarray:
+    """Return the numbers of the edges between some parcels, of all edges between ``n_parcels``."""
+    first, second = np.triu_indices(n_parcels, 1)
+    return np.flatnonzero(np.isin(first, chosen) & np.isin(second, chosen))
+
+
+def _trial(name: str, base: Base, asked: Question, own: Sequence[Family], n_permutations: int) -> Trial:
+    """Return a scenario with its tests; where motion is what spoils the data, without motion in the model too."""
+    if name in WAYS:
+        source: Source = own_data(asked, own, name, base.where)
+        outcome = base.outcome
+    else:
+        source = cohort = SCENARIOS[name](base)
+        outcome = cohort.outcome
+    models = [base.model]
+    if name == "motion":
+        models.append(replace(base.model, motion_covariate=not base.model.motion_covariate))
+    tests = [one for model in models for one in tests_of(model, outcome.rows, n_permutations, base.where)[0]]
+    return Trial(name, source, tuple(tests), len(base.regions.domain), int(base.regions.use.sum()), base.regions.blocks)

@@ -1,0 +1,268 @@
+"""Simulated cohorts without an effect: the design of the model, with data that are not as a test would like them.
+
+Every session has connectivity ``mean + SD (u + e) / sqrt(2)``: what stays with the participant and what does not, each
+half shared among edges through common factors. A scenario spoils one thing at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from connect.compare.families import Regions, families_of
+from connect.design import design
+from connect.errors import UserError
+from connect.formulas import motion_of
+from connect.outcome import Outcome
+from connect.parcels import domain_edges
+from connect.question import Family
+from connect.settings.model import Model
+
+FACTORS = 10
+"""Patterns of edges that participants share."""
+
+SD = 0.2
+"""Standard deviation of an edge over participants (Fisher z)."""
+
+LEVELS = {True: 0.4, False: 0.1}
+"""Mean connectivity of edges inside a domain, and of all others (Fisher z)."""
+
+LARGE = 2.0
+"""Standard deviation of those that vary more, relative to others: four times the variance."""
+
+SENSITIVITY = 0.5
+"""Largest change of an edge with one standard deviation of motion, in standard deviations of the edge."""
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+SHAPES: Mapping[str, Draw] = {
+    "normal": lambda random, shape: random.standard_normal(shape),
+    "heavy": lambda random, shape: random.standard_t(3, shape) / np.sqrt(3),
+    "skewed": lambda random, shape: random.standard_exponential(shape) - 1,
+}
+"""Distributions with mean 0 and variance 1."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort without an effect, of which any number can be drawn.
+
+    Parameters
+    ----------
+    outcome
+        Rows of the model.
+    regions
+        Parcels.
+    person
+        Number of the participant of each session ``(n_sessions,)``.
+    shape
+        Distribution of what stays and what does not, a key of :data:`SHAPES`.
+    late
+        Sessions whose own part is skewed ``(n_sessions,)``.
+    scale
+        Relative standard deviation of each session ``(n_sessions,)``.
+    motion
+        Motion of each session in standard deviations ``(n_sessions,)``.
+    """
+
+    outcome: Outcome
+    regions: Regions
+    person: np.ndarray
+    shape: str
+    late: np.ndarray
+    scale: np.ndarray
+    motion: np.ndarray
+
+    def draw(self, random: np.random.Generator) -> list[Family]:
+        """Return one data set: the families of columns."""
+        n, n_edges = len(self.person), self.regions.use.size
+        fixed = np.random.default_rng(0)
+        patterns = fixed.standard_normal((FACTORS, n_edges))
+        patterns /= np.linalg.norm(patterns, axis=0)
+        sensitivity = SENSITIVITY * fixed.uniform(size=n_edges)
+        stays = _noise(random, self.shape, int(self.person.max()) + 1, patterns)[self.person]
+        own = _noise(random, self.shape, n, patterns)
+        if self.late.any():
+            own[self.late] = _noise(random, "skewed", int(self.late.sum()), patterns)
+        edges = domain_edges(self.regions.domain)
+        level = np.where(edges["within_emotion"] | edges["within_cognition"], LEVELS[True], LEVELS[False])
+        scaled = self.scale[:, None] * (stays + own) / np.sqrt(2) + self.motion[:, None] * sensitivity
+        return families_of(self.regions.columns(level + SD * scaled), self.outcome)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What scenarios start from.
+
+    Parameters
+    ----------
+    outcome
+        Rows of the model in the user's cohort.
+    sessions
+        One row per session: participant_id, phase.
+    model
+        The model.
+    arms
+        Column of the arms that it compares, or empty.
+    regions
+        Parcels.
+    seed
+        Seed of what scenarios choose at random.
+    where
+        The model's file, for error messages.
+    """
+
+    outcome: Outcome
+    sessions: pd.DataFrame
+    model: Model
+    arms: str
+    regions: Regions
+    seed: int
+    where: object
+
+    @property
+    def random(self) -> np.random.Generator:
+        """A generator that starts anew each time."""
+        return np.random.default_rng(self.seed)
+
+    def cohort(self, **changed: object) -> Cohort:
+        """Return the cohort of normal data, or what is changed in it."""
+        n = len(self.sessions)
+        person = pd.factorize(self.sessions["participant_id"])[0]
+        plain = Cohort(self.outcome, self.regions, person, "normal", np.zeros(n, bool), np.ones(n), np.zeros(n))
+        return replace(plain, **changed)  # type: ignore[arg-type]
+
+    def scaled(self, people: Sequence[str]) -> np.ndarray:
+        """Return the relative standard deviation of each session if some participants vary more."""
+        return np.where(self.sessions["participant_id"].isin(people), LARGE, 1.0)
+
+    @property
+    def strength(self) -> pd.Series[float]:
+        """How strongly the contrast weighs each participant, with motion left out of the model."""
+        effect = _effect(self.outcome.rows, self.model, self.where)
+        return pd.Series(np.abs(effect)).groupby(self.outcome.rows["participant_id"], sort=False).max()
+
+    def arm(self, *, smaller: bool) -> list[str]:
+        """Return the participants of the smallest or the largest arm; without arms a quarter, those who weigh most."""
+        rows = self.outcome.rows.drop_duplicates("participant_id")
+        if not self.arms:
+            ordered = self.strength.sort_values(ascending=not smaller, kind="stable")
+            return list(ordered.index[: max(2, len(ordered) // 4)])
+        counts = rows[self.arms].astype(str).value_counts().sort_index()
+        chosen = counts.idxmin() if smaller else counts[::-1].idxmax()
+        return list(rows.loc[rows[self.arms].astype(str) == chosen, "participant_id"])
+
+
+Scenario = Callable[[Base], Cohort]
+SCENARIOS: dict[str, Scenario] = {}
+"""Simulated cohorts by name."""
+
+ABOUT: dict[str, str] = {}
+"""What each is, in words."""
+
+
+def scenario(name: str, about: str) -> Callable[[Scenario], Scenario]:
+    """Register a scenario."""
+
+    def register(function: Scenario) -> Scenario:
+        SCENARIOS[name], ABOUT[name] = function, about
+        return function
+
+    return register
+
+
+@scenario("normal", "normal data")
+def normal(base: Base) -> Cohort:
+    """Return normal data."""
+    return base.cohort()
+
+
+@scenario("heavy-tails", "heavy tails (t with 3 degrees of freedom)")
+def heavy_tails(base: Base) -> Cohort:
+    """Return data with heavy tails."""
+    return base.cohort(shape="heavy")
+
+
+@scenario("skew", "skew after the intervention (exponential)")
+def skew(base: Base) -> Cohort:
+    """Return data that are skewed in the sessions that are not before; in a model of those before, in them."""
+    late = base.sessions["phase"] != "pre"
+    return base.cohort(late=(~late if base.model.outcome == "pre" else late).to_numpy())
+
+
+@scenario("smaller-varies", "the smaller arm varies more (four times the variance)")
+def smaller_varies(base: Base) -> Cohort:
+    """Return data in which the smallest arm, or those who weigh most in a slope, have four times the variance."""
+    return base.cohort(scale=base.scaled(base.arm(smaller=True)))
+
+
+@scenario("larger-varies", "the larger arm varies more (four times the variance)")
+def larger_varies(base: Base) -> Cohort:
+    """Return data in which the largest arm, or those who weigh least in a slope, have four times the variance."""
+    return base.cohort(scale=base.scaled(base.arm(smaller=False)))
+
+
+@scenario("motion", "motion goes along with what is compared (arms one standard deviation apart)")
+def motion(base: Base) -> Cohort:
+    """Return the participants' own motion, shifted along the contrast, to which edges are sensitive."""
+    rows, name = base.outcome.rows, motion_of(base.model)
+    fd = rows[name].to_numpy(dtype=np.float64)
+    moved = (fd - fd.mean()) / (fd.std(ddof=1) or 1.0) + _effect(rows, base.model, base.where)
+    outcome = replace(base.outcome, rows=rows.assign(**{name: moved}))
+    return base.cohort(outcome=outcome, motion=np.linalg.pinv(outcome.weights) @ moved)
+
+
+@scenario("unequal-arms", "arms of 3 to 1, the smaller one varies more")
+def unequal_arms(base: Base) -> Cohort:
+    """Return the same participants in arms of 3 to 1, the smaller one with four times the variance."""
+    if not base.arms:
+        raise UserError(base.where, "a contrast of arms for arms of 3 to 1", base.model.contrast, "nothing to do")
+    rows, small = base.outcome.rows, base.arm(smaller=True)
+    arm = rows.drop_duplicates("participant_id").set_index("participant_id")[base.arms]
+    fewer = max(2, round(len(arm) / 4))
+    leaving = list(base.random.permutation(small)[fewer:])
+    arm[leaving] = base.random.permutation(arm.drop(small).to_numpy())[: len(leaving)]
+    moved = replace(base.outcome, rows=rows.assign(**{base.arms: rows["participant_id"].map(arm)}))
+    return base.cohort(outcome=moved, scale=base.scaled([one for one in small if one not in leaving]))
+
+
+@scenario("missing-sessions", "sessions after are missing: 30 % in one arm, 10 % in the others")
+def missing_sessions(base: Base) -> Cohort:
+    """Return the cohort without some sessions, by chance, more of them in the smallest arm."""
+    small = base.sessions["participant_id"].isin(base.arm(smaller=True)).to_numpy()
+    late = (base.sessions["phase"] != "pre").to_numpy()
+    gone = (base.random.uniform(size=len(late)) < np.where(small, 0.3, 0.1)) & late
+    rows, weights, before = base.outcome.rows, base.outcome.weights, base.outcome.baseline
+    lost = rows.loc[(weights[:, gone] != 0).any(axis=1), "participant_id"]
+    kept = (weights[:, gone] == 0).all(axis=1)
+    if base.model.outcome != "sessions":
+        kept &= ~rows["participant_id"].isin(lost).to_numpy()
+    left = replace(
+        base.outcome,
+        rows=rows[kept].reset_index(drop=True),
+        weights=weights[kept],
+        baseline=None if before is None else before[kept],
+    )
+    return base.cohort(outcome=left)
+
+
+def _effect(rows: pd.DataFrame, model: Model, where: object) -> np.ndarray:
+    """Return the direction ``(n_rows,)`` of the contrast in a model without motion.
+
+    Its standard deviation is 0.5, that of two arms of equal size one unit apart; for a mean change it is 1 throughout.
+    """
+    made = design(rows, replace(model, motion_covariate=False), where)
+    effect: np.ndarray = made.effect.sum(axis=1)
+    if made.flips:
+        return effect
+    return effect / max(2 * float(effect.std()), np.finfo(float).tiny)
+
+
+def _noise(random: np.random.Generator, shape: str, n: int, patterns: np.ndarray) -> np.ndarray:
+    """Return data ``(n, n_edges)`` with mean 0 and variance 1, half of it shared among edges."""
+    draw = SHAPES[shape]
+    shared = draw(random, (n, len(patterns))) @ patterns
+    found: np.ndarray = np.sqrt(0.5) * (shared + draw(random, (n, patterns.shape[1])))
+    return found

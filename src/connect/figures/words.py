@@ -1,0 +1,162 @@
+"""Words of figures: what the contrast of a model compares, in which unit, and what it is adjusted for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from connect.contrasts import PAIR
+from connect.formulas import BASELINE, MOTION, MOTION_LEVEL
+from connect.settings.model import OUTCOMES
+
+PHASES = ("pre", "post")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What stands in a contrast, joined by `` : ``.
+
+    Parameters
+    ----------
+    pairs
+        Column and the two levels of it whose difference is taken.
+    groups
+        Columns of which any difference among levels counts.
+    slopes
+        Columns of numbers.
+    others
+        Single columns of the design matrix.
+    """
+
+    pairs: tuple[tuple[str, str, str], ...]
+    groups: tuple[str, ...]
+    slopes: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @classmethod
+    def of(cls, summary: Mapping[str, Any]) -> Contrast:
+        """Return the contrast of a summary; a column of two levels is their difference."""
+        pairs, groups, slopes, others = [], [], [], []
+        for text in (part.strip() for part in str(summary["contrast"]).split(" : ")):
+            pair, levels = PAIR.fullmatch(text), _two_levels(text, summary)
+            if pair or levels:
+                pairs.append((pair[1], pair[2], pair[4]) if pair else (text, levels[1], levels[0]))
+            elif _columns_of(text, summary):
+                groups.append(text)
+            elif not re.fullmatch(r"[\w.]+", text):
+                others.append(text)
+            elif text != "mean":
+                slopes.append(text)
+        return cls(tuple(pairs), tuple(groups), tuple(slopes), tuple(others))
+
+    @property
+    def names(self) -> set[str]:
+        """Columns that the contrast is about."""
+        return {*(name for name, _, _ in self.pairs), *self.groups, *self.slopes}
+
+
+def effect_label(summary: Mapping[str, Any]) -> str:
+    """Return in words what the estimates of a model are."""
+    contrast, text = Contrast.of(summary), OUTCOMES[summary["outcome"]]
+    named, levels = [*contrast.slopes, *contrast.others], [f"{first} − {second}" for _, first, second in contrast.pairs]
+    if named:
+        kind = "slope" if contrast.slopes else "coefficient"
+        text = f"{kind} of {text} on {' × '.join(in_words(name) for name in named)}"
+    if levels:
+        text += ", " + (levels[0] if len(levels) == 1 else " × ".join(f"({pair})" for pair in levels))
+    if contrast.groups:
+        text = f"any difference in {text} with {' × '.join(contrast.groups)}"
+    if _between_conditions(summary):
+        text = f"any difference between {listed(conditions_in(summary))} in {text.removeprefix('any difference in ')}"
+    elif summary["contrast"] == "mean":
+        text = f"mean {text}"
+    return with_condition(text[0].upper() + text[1:], summary)
+
+
+def with_condition(text: str, summary: Mapping[str, Any]) -> str:
+    """Return a text with the condition of the model, or how two are compared, after it."""
+    condition, names = str(summary["condition"]), conditions_in(summary)
+    if _between_conditions(summary) or "condition" in Contrast.of(summary).names:
+        return text
+    if " + " in condition:
+        condition = f"mean of {listed(names)}"
+    elif "," in condition:
+        condition = listed(names) if summary["outcome"] == "sessions" else f"({names[0]} − {names[1]}) / √2"
+    return ", ".join(filter(None, (text, condition.replace(" - ", " − "))))
+
+
+def conditions_in(summary: Mapping[str, Any]) -> list[str]:
+    """Return the conditions that a model names, in its order."""
+    return [name.strip() for name in re.split(r" - | \+ |,", str(summary["condition"])) if name.strip()]
+
+
+def tested_together(summary: Mapping[str, Any]) -> bool:
+    """Return whether several contrasts are tested together, so that there is no single estimate."""
+    return summary["primary"]["estimate"] is None and summary["primary"]["statistic"] is not None
+
+
+def effect_unit(summary: Mapping[str, Any]) -> str:
+    """Return the unit of the estimates of a model."""
+    base = f"{summary['unit']} per week" if summary["outcome"] == "rate" else str(summary["unit"])
+    return " ".join((base, *filter(None, (per_slope(summary),))))
+
+
+def per_slope(summary: Mapping[str, Any]) -> str:
+    """Return what the estimates of a model are divided by: the units of the columns whose slope they are."""
+    units = {MOTION: "mm", MOTION_LEVEL: "mm"} | ({"weeks": "week"} if summary["outcome"] == "sessions" else {})
+    return " ".join(f"per {units.get(name, f'unit of {name}')}" for name in Contrast.of(summary).slopes)
+
+
+def covariates(summary: Mapping[str, Any]) -> str:
+    """Return in words what the estimates of a model are adjusted for, or nothing."""
+    about = {"Intercept", *Contrast.of(summary).names, *Contrast.of(summary).others}
+    names = [name for column in summary["columns"] if column not in about for name in _factors(column)]
+    found = listed([in_words(name) for name in dict.fromkeys(names) if name not in about])
+    return f"adjusted for {found}" if found else ""
+
+
+def in_words(name: str) -> str:
+    """Return a column of a model in words: what connect adds has a name that is none."""
+    return {MOTION: "change in mean FD", MOTION_LEVEL: "mean FD", BASELINE: "connectivity before"}.get(name, name)
+
+
+def degrees_between(summary: Mapping[str, Any]) -> int:
+    """Return how many contrasts a model tests together: the numerator degrees of freedom of its F."""
+    parts = {found[0] for column in summary["columns"] if (found := re.search(r", part \d+$", column))}
+    each = [len(_columns_of(name, summary)) for name in Contrast.of(summary).groups]
+    return prod((max(1, len(parts)), *each))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _between_conditions(summary: Mapping[str, Any]) -> bool:
+    """Return whether differences among three conditions or more are tested together."""
+    together = "," in str(summary["condition"]) and summary["outcome"] != "sessions"
+    return together and len(conditions_in(summary)) > 2
+
+
+def _factors(column: str) -> list[str]:
+    """Return the columns of a table that a column of the design matrix is made of."""
+    bare = re.sub(r", part \d+$", "", column)
+    return [re.sub(r"^(?:C|bs)\(([\w.]+).*\)", r"\1", re.sub(r"\[[^]]*\]", "", part)) for part in bare.split(":")]
+
+
+def _columns_of(name: str, summary: Mapping[str, Any]) -> set[str]:
+    """Return the columns of the design matrix that tell the levels of a group from its first."""
+    own = (re.sub(r", part \d+$", "", column) for column in summary["columns"])
+    return {column for column in own if "[" in column and "bs(" not in column and _factors(column) == [name]}
+
+
+def _two_levels(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the levels of a column that has two, of arms, phases or conditions, in the order of the alphabet."""
+    if name not in ("phase", "condition", summary["arm_column"]) or len(_columns_of(name, summary)) != 1:
+        return ()
+    known = {"phase": PHASES, "condition": conditions_in(summary)}
+    names = known.get(name, [arm["arm"] for arm in summary["arms"]])
+    return tuple(sorted(names)) if len(names) == 2 else ()

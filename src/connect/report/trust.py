@@ -1,0 +1,53 @@
+"""Which tests to trust, in words, from the record of the challenge stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connect.report import wording
+from connect.settings.calibration import CORRECTIONS
+
+
+def trust_in_words(trust: Mapping[str, Any]) -> str:
+    """Return what kept its level with the model's own test, what did not and where, and what would."""
+    own = [row for row in trust["trusted"] if row["test"] == trust["method"]]
+    kept = [row for row in own if row["verdict"] in ("holds", "conservative")]
+    scenarios = max(row["scenarios"] for row in own)
+    size = f"{trust['sets']:,} data sets without an effect in each of {scenarios} scenarios, {trust['n']} participants"
+    text = f"With the model’s own test ({own[0]['test_about']}; {size}), the level of {trust['alpha']:g} was kept "
+    if len(kept) == len(own):
+        return text + "everywhere."
+    text += f"for {_listed([row['correction'] for row in kept])}." if kept else "nowhere in all scenarios."
+    return " ".join([text, *(_lost(row, trust) for row in own if row not in kept)])
+
+
+def corrected(correction: str) -> str:
+    """Return a correction in words."""
+    return CORRECTIONS[correction]
+
+
+def rate(row: Mapping[str, Any]) -> str:
+    """Return a rate with its interval."""
+    rate, low, high = (wording.fixed(row[key], 3) for key in ("rate", "rate_low", "rate_high"))
+    return f"{rate} [{low}, {high}]"
+
+
+def _lost(row: Mapping[str, Any], trust: Mapping[str, Any]) -> str:
+    others = [
+        one["test_about"]
+        for one in trust["trusted"]
+        if one["correction"] == row["correction"] and one["verdict"] in ("holds", "conservative")
+    ]
+    word = "nearly kept" if row["verdict"] == "nearly holds" else "not kept"
+    better = f"; {_joined(others)} kept it" if others else ""
+    what = CORRECTIONS[row["correction"]]
+    return f"It was {word} for the {what}: at worst {rate(row)}, with: {row['about']}{better}."
+
+
+def _listed(corrections: list[str]) -> str:
+    return _joined([CORRECTIONS[one] for one in corrections])
+
+
+def _joined(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -30,6 +30,7 @@ CHOICES = [
 MINIMAL: dict[str, dict[str, Any]] = {
     "plan": {"cohorts": {"c": ["m"]}, "atlases": ["a"], "strategies": ["s"], "measures": ["k"], "figures": []},
     "atlas": {"title": "A", "kind": "spheres", "parcels": "p.tsv", "spaces": ["MNI152NLin6Asym"]},
+    "calibration": {},
     "cohort": {"title": "C", "derivatives": ".", "participants": "p.tsv", "sessions": {"pre": {"phase": "pre"}}},
     "domains": {"emotion": {"networks": ["E"]}, "cognition": {"networks": ["C"]}},
     "figure": {"title": "F", "kind": "matrix", "caption": "c"},

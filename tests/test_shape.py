@@ -63,9 +63,9 @@ def test_the_snakefile_includes_the_stages_in_order(root: Path) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_names_of_a_rule_are_the_flags_and_the_parameters(root: Path, stage: str) -> None:
-    """Every flag takes the input, output or parameter of the same name, and every parameter has a flag."""
+    """Every flag takes the input, output or parameter of the same name, or the threads; every parameter has a flag."""
     shell = "".join(re.findall(r'^ {8}"(.*)"$', _rule_file(root, stage).split("shell:")[1], re.MULTILINE))
-    flags = re.findall(r"--([\w-]+) (?:\{(?:input|output|params)\.(\w+)(?::q)?\}|\w+)", shell)
+    flags = re.findall(r"--([\w-]+) (?:\{(?:(?:input|output|params)\.)?(\w+)(?::q)?\}|\w+)", shell)
     for flag, placeholder in flags:
         assert placeholder in ("", flag.replace("-", "_"))
     parameters = inspect.signature(_function(stage)).parameters

@@ -405,8 +405,9 @@ def test_conditions_tested_together_have_a_panel_each(
 
 def test_several_arms_are_tested_by_f(inputs_of: Callable[[str], Inputs]) -> None:
     inputs = inputs_of("three-arms")
-    assert said(inputs).startswith("Any difference in change with group: F(2, 27) = ")
-    assert inputs.summary["primary"]["df"] == 27
+    df = inputs.summary["primary"]["df"]
+    assert 5 < df < 27
+    assert said(inputs).startswith(f"Any difference in change with group: F(2, {df:.3g}) = ")
     assert len(dots(drawn(inputs).axes[3])) == 3
 
 

@@ -9,32 +9,16 @@ import numpy as np
 import pandas as pd
 
 from connect.design import Asked, Design, asked, design
-from connect.errors import UserError
 from connect.formulas import has_baseline
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
-from connect.inference.mixed import f_test_mixed, fit_mixed, variance_ratio
+from connect.inference.mixed import f_test_mixed, fit_mixed, orthonormal, variance_ratio
 from connect.inference.mixed_test import mixed_test
 from connect.inference.permutation import Listener
 from connect.inference.rows import space
 from connect.inference.unequal import unequal_fit, unequal_test, variance_ratios
+from connect.methods import METHODS, arm_column, labels_of, method_of
 from connect.settings.model import Model
-
-METHODS = {
-    "flips": "sign flips",
-    "unequal": "permutations of participants between arms of unequal variance",
-    "residuals": "permutations of participants",
-    "labels": "permutations of labels",
-    "mixed": "sign flips of participants in a mixed model",
-}
-"""Ways to test, in words."""
-
-SMALL_ARM = {False: 6, True: 10}
-"""Participants below which an arm of unequal variance asks for caution, without and with covariates: family-wise errors
-reached 0.066 with 5 and, with four covariates, 0.076 with 8 participants where ratios differed over edges."""
-
-SMALLEST_ARM = 4
-"""Participants below which the variance of an arm cannot be told from that of the others."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +44,7 @@ class Question:
     design
         The same for rearrangements.
     method
-        Key of :data:`METHODS`.
+        Key of :data:`connect.methods.METHODS`.
     """
 
     model: Model
@@ -98,6 +82,11 @@ class Question:
             return None
         first, second = (self.rows[self.asked.arms].astype(str) == level for level in self.asked.levels)
         return first.to_numpy().astype(float) - second.to_numpy()
+
+    @property
+    def arm_column(self) -> str:
+        """Column of the arms that may vary differently: those that are compared, or the only groups; empty if none."""
+        return arm_column(self.model, self.asked, self.rows)
 
     @property
     def together(self) -> bool:
@@ -151,26 +140,13 @@ class Question:
     @property
     def _arms(self) -> np.ndarray:
         """Arm of each row ``(n_rows,)``."""
-        return self.rows[self.asked.arms].astype(str).to_numpy()
+        return labels_of(self.rows, self.arm_column)
 
     def variances(self, edges: np.ndarray) -> dict[str, float] | None:
         """Return each arm's variance of the edges ``(n_rows, n_edges)``, relative to all; None if they are not told."""
         if self.method != "unequal":
             return None
         return variance_ratios(edges, self.design, self._arms)
-
-    @property
-    def caution(self) -> str | None:
-        """What makes the test of a model less sure than it says, in a sentence, or None."""
-        if self.method != "unequal":
-            return None
-        counts = self.rows.groupby(self.asked.arms)["participant_id"].nunique()
-        least = SMALL_ARM[len(self.asked.columns) > len(counts)]
-        few = ", ".join(f"{count} in {arm}" for arm, count in counts.items() if count < least)
-        what = "with covariates, " if least == SMALL_ARM[True] else ""
-        return (
-            f"{what}arms of fewer than {least} ({few}) tell their variance badly; p may be too small" if few else None
-        )
 
     def counted(self, arrangements: int) -> str:
         """Return in words how p-values are counted and corrected."""
@@ -183,7 +159,7 @@ class Question:
         people, made = self.rows["participant_id"].to_numpy(), self.asked
         found = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence)
         if self.together:
-            joint = f_test_mixed(values, made.matrix, people, made.contrast)
+            joint = f_test_mixed(values, made.matrix, people, orthonormal(made.contrast, made.matrix))
             blank = np.full(joint.statistic.shape, np.nan)
             return Fit(blank, blank, blank, joint.statistic, blank, blank, blank, blank, joint.df_den)
         sd = np.sqrt(found.variance_between + found.variance_within)
@@ -193,7 +169,7 @@ class Question:
     def _mixed_tests(self, values: np.ndarray, listeners: Sequence[Listener]) -> Tested:
         people, made = self.rows["participant_id"].to_numpy(), self.asked
         if self.together:
-            p = f_test_mixed(values, made.matrix, people, made.contrast).p
+            p = f_test_mixed(values, made.matrix, people, orthonormal(made.contrast, made.matrix)).p
         else:
             p = fit_mixed(values, made.matrix, people, made.contrast[0], self.model.confidence).p
         n, seed, ratio = self.model.permutations, self.model.seed, variance_ratio(values, self.design.nuisance, people)
@@ -207,35 +183,10 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     Raises
     ------
     UserError
-        What :func:`connect.design.asked` raises.
+        What :func:`connect.design.asked` and :func:`connect.methods.method_of` raise.
     """
     made, arranged = asked(rows, model, where), design(rows, model, where)
     if model.outcome == "sessions":
         blocks = rows[model.whole_block or "participant_id"].to_numpy()
         arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
-    return Question(model, rows, made, arranged, _method(model, made, rows, where))
-
-
-def _method(model: Model, made: Asked, rows: pd.DataFrame, where: object) -> str:
-    if model.outcome == "sessions":
-        return "mixed"
-    if model.contrast == "mean":
-        return "flips"
-    possible = bool(made.levels) and made.levels[0] in set(rows[made.arms].astype(str)) and not has_baseline(model)
-    if model.test == "auto":
-        return _with_enough(made, rows, where) if possible else "residuals"
-    if model.test == "unequal" and not possible:
-        must = "`group[a] - group[b]` as the contrast, and no value before in the formula, for arms of unequal variance"
-        raise UserError(f"{where}, key test", must, f"contrast `{model.contrast}`", "set `test: residuals`")
-    return _with_enough(made, rows, where) if model.test == "unequal" else model.test
-
-
-def _with_enough(made: Asked, rows: pd.DataFrame, where: object) -> str:
-    """Return the method for unequal variances; fewer than 4 participants do not tell the variance of their arm."""
-    counts = rows.groupby(made.arms)["participant_id"].nunique()
-    few = counts[counts < SMALLEST_ARM]
-    if len(few):
-        got = ", ".join(f"{count} in {arm}" for arm, count in few.items())
-        todo = "take the arm out with `where`, or set `test: residuals` if its variance must be that of the others"
-        raise UserError(f"{where}, key test", f"at least {SMALLEST_ARM} participants in every arm", got, todo)
-    return "unequal"
+    return Question(model, rows, made, arranged, method_of(model, made, rows, where))

@@ -231,8 +231,8 @@ def test_two_arms_may_vary_differently_unless_the_model_says_otherwise(study: St
     assert (found.summary["method"], other.summary["method"]) == ("unequal", "residuals")
     assert found.summary["primary"]["p"] < 0.05
     assert set(found.summary["variances"]) == {"training", "waiting"}
-    assert other.summary["variances"] is other.summary["caution"] is None
-    assert "fewer than 6 (5 in training, 5 in waiting)" in found.summary["caution"]
+    assert other.summary["variances"] is None
+    assert "fewer than 6 (5 in training, 5 in waiting)" in found.summary["cautions"][0]
 
 
 def test_network_pairs_are_means_over_their_edges(study: Study) -> None:

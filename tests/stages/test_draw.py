@@ -112,7 +112,27 @@ def make(
         network_tests=folder / "network_tests.tsv",
         components=folder / "components.tsv",
     )
-    return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | assessed(folder, inputs)
+    return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
+        **assessed(folder, inputs),
+        **challenged(folder, read_record(folder / "summary.json")["method"]),
+    }
+
+
+def challenged(folder: Path, method: str) -> dict[str, Any]:
+    """Write rates of two tests in three scenarios, one of them without motion as a covariate too."""
+    rows = [
+        {
+            "scenario": scenario, "about": f"{scenario} data of some kind", "test": test, "test_about": f"test {test}",
+            "motion_covariate": covariate, "correction": correction, "n": 8, "sets": 100, "rate": rate,
+            "rate_low": max(rate - 0.04, 0), "rate_high": rate + 0.06, "verdict": "holds",
+        }
+        for scenario, rate in (("normal", 0.05), ("skew", 0.0), ("motion", 0.6))
+        for covariate in (False, True)[: 1 + (scenario == "motion")]
+        for test in (method, "labels")
+        for correction in ("primary", "edges", "nbs")
+    ]  # fmt: skip
+    write_table(folder / "rates.tsv", pd.DataFrame(rows))
+    return {"rates": [folder / "rates.tsv"]}
 
 
 def assessed(folder: Path, inputs: Mapping[str, Path]) -> dict[str, Any]:
@@ -192,7 +212,7 @@ def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Any]
         "import sys; from pathlib import Path; from connect.draw import draw\n"
         "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
-        "paths = {name: found if name == 'assessments' else found[0] for name, found in paths.items()}\n"
+        "paths = {name: found if name in ('assessments', 'rates') else found[0] for name, found in paths.items()}\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
         "    draw(recipe, **paths, **out)\n"
@@ -461,6 +481,30 @@ def test_denoising_grows_with_the_strategies(
     labels = [label.get_window_extent() for label in made.axes[0].get_yticklabels()]
     assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(labels))
     assert whole[1] * 25.4 < {1: 50, 12: 300}[count]
+
+
+def test_a_calibration_shows_every_rate_with_its_interval(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "calibration")
+    assert inputs.rates is not None
+    panels = made.axes
+    assert [axes.get_title("left") for axes in panels] == ["Primary", "Edges", "NBS"]
+    for axes, name in zip(panels, ("primary", "edges", "nbs"), strict=True):
+        own = inputs.rates[inputs.rates["correction"] == name]
+        dots = marks(axes, "o")
+        assert sorted(float(dot.get_xdata()[0]) for dot in dots) == sorted(own["rate"])
+        hollow = [dot for dot in dots if dot.get_markerfacecolor() == "white"]
+        assert len(hollow) == int(own["motion_covariate"].sum()) == 2
+        ends = sorted(tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2)
+        assert {(low, high) for low, high in zip(own["rate_low"], own["rate_high"], strict=True)} <= set(ends)
+    assert [label.get_text().replace("\n", " ") for label in panels[0].get_yticklabels()] == [
+        "Normal data of some kind", "Skew data of some kind", "Motion data of some kind"
+    ]  # fmt: skip
+    assert "100 for each scenario" in made.get_supxlabel()
+
+
+def test_a_calibration_needs_one_in_the_plan(arms: dict[str, Any], drawn: Drawn) -> None:
+    with pytest.raises(UserError, match="key calibration of the plan"):
+        drawn({name: path for name, path in arms.items() if name != "rates"}, "calibration")
 
 
 def test_qcfc_counts_every_edge(arms: dict[str, Any], drawn: Drawn) -> None:

@@ -17,6 +17,7 @@ from statsmodels.stats.multitest import multipletests
 
 from connect.design import Design, design
 from connect.inference import Arrangements, fdr, fit, hedges_correction, interval, noncentrality, permutation_test
+from connect.inference.estimates import HUGE, noncentrality_f
 from connect.settings.model import Model
 
 
@@ -461,3 +462,17 @@ def test_motion_that_differs_between_arms_deceives_unless_it_is_a_covariate() ->
         )
     assert wrong / n_studies > 0.3
     assert _inside(right, n_studies, 0.05)
+
+
+@pytest.mark.parametrize("df", [5, 10, 40])
+def test_bounds_of_huge_statistics_go_on_where_the_noncentral_distributions_end(df: int) -> None:
+    """scipy's inverse does not come back from t = 5e5, and stops at a noncentrality of 10,000 for F."""
+    t = np.array([HUGE * (1 - 1e-9), HUGE * (1 + 1e-9), 3e5, 1e8])
+    bounds = noncentrality(t, df, 0.95)
+    np.testing.assert_allclose(bounds[:, 0], bounds[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(bounds[:, 1:] / t[1:], np.broadcast_to(bounds[:, 1:2] / t[1], (2, 3)), rtol=1e-9)
+    np.testing.assert_allclose(noncentrality(-t, df, 0.95), -bounds[::-1], rtol=1e-5)
+    for p in (0.025, 0.975):
+        low, high, far = noncentrality_f(np.array([HUGE * (1 - 1e-9), HUGE * (1 + 1e-9), 1e7]), 3, df, p)
+        assert low == pytest.approx(high, rel=0.02)
+        assert far / 1e7 == pytest.approx(high / HUGE, rel=0.01)

@@ -16,7 +16,9 @@ from patsy import build_design_matrices
 from scipy import stats
 from statsmodels.stats.anova import AnovaRM, anova_lm
 
+from connect.cautions import cautions
 from connect.changes import by_session, parts_of
+from connect.errors import UserError
 from connect.inference import Arrangements, Fit, permutation
 from connect.inference.mixed import f_test_mixed, fit_mixed, whiten
 from connect.inference.mixed_test import RATIOS, mixed_test
@@ -283,7 +285,7 @@ def test_labels_and_residuals_are_the_same_test_without_covariates(contrast: str
 @pytest.mark.parametrize(
     ("test", "contrast", "method"),
     [
-        ("auto", "group", "residuals"),
+        ("auto", "group", "unequal"),
         ("auto", "bond", "residuals"),
         ("auto", "mean", "flips"),
         ("labels", "arm[training] - arm[waiting]", "labels"),
@@ -304,6 +306,112 @@ def test_p_is_counted_in_words() -> None:
         assert asked.counted(len(inferred(asked, y[: len(rows)]).maxima)) == text
     asked = ask(many, "~ group", "group", permutations=99)
     assert asked.counted(100) == "largest F over 100 random permutations of participants"
+
+
+@pytest.mark.parametrize(
+    ("formula", "contrast", "method", "column"),
+    [
+        ("~ arm * bond", "arm[training] - arm[waiting] : bond", "unequal", "arm"),
+        ("~ group * bond", "group : bond", "unequal", "group"),
+        ("~ arm + sex", "sex[m] - sex[f]", "unequal", "sex"),
+        ("~ arm + bond", "bond", "unequal", "arm"),
+        ("~ arm + sex + bond", "bond", "residuals", ""),
+        ("~ C(site) + bond", "bond", "unequal", "site"),
+        ("~ bond", "bond", "residuals", ""),
+        ("~ pre + arm", "arm[training] - arm[waiting]", "residuals", "arm"),
+    ],
+)
+def test_arms_may_vary_differently_wherever_there_are_arms(
+    formula: str, contrast: str, method: str, column: str
+) -> None:
+    asked = ask(people(), formula, contrast, test="auto")
+    assert (asked.method, asked.arm_column) == (method, column)
+    known = asked.variances(np.random.default_rng(1).normal(size=(30, 20)))
+    assert (sorted(known) == sorted(people()[column].astype(str).unique())) if known else method == "residuals"
+
+
+def test_groups_that_are_not_compared_must_be_large_to_vary_differently() -> None:
+    """Nine of one sex ask for no caution in a model of age; they are taken to vary as all others."""
+    rows = people().assign(sex=["m"] * 9 + ["f"] * 21)
+    assert ask(rows, "~ sex + bond", "bond", test="auto").method == "residuals"
+    assert ask(rows, "~ sex + bond", "bond", test="unequal").method == "unequal"
+    assert ask(rows, "~ sex + bond", "sex[m] - sex[f]", test="auto").method == "unequal"
+
+
+@pytest.mark.parametrize(
+    ("formula", "contrast", "options", "told"),
+    [
+        ("~ bond", "bond", {}, "groups in the formula"),
+        ("~ pre + arm", "arm[training] - arm[waiting]", {}, "no value before"),
+        ("~ few", "few[a] - few[b]", {}, "3 in a"),
+        ("~ four * (bond + age + fd_change)", "four[a] - four[b] : bond", {}, "residual degrees of freedom"),
+    ],
+)
+def test_what_cannot_vary_differently_is_refused(
+    formula: str, contrast: str, options: dict[str, Any], told: str
+) -> None:
+    rows = people().assign(few=["a"] * 3 + ["b"] * 27, four=["a"] * 4 + ["b"] * 26)
+    with pytest.raises(UserError) as error:
+        ask(rows, formula, contrast, test="unequal", **options)
+    assert told in str(error.value)
+
+
+# What makes a test less sure than it says
+
+
+def test_small_arms_are_told_in_every_contrast_of_them() -> None:
+    rows = people().assign(arm=["training"] * 8 + ["waiting"] * 22)
+    y = np.random.default_rng(1).normal(size=(30, 40))
+    for formula, contrast in (("~ arm * bond", "arm[training] - arm[waiting] : bond"), ("~ arm + bond", "arm")):
+        found = cautions(ask(rows, formula, contrast, test="auto"), y)
+        assert len(found) == 1
+        assert "8 in training" in found[0]
+    assert cautions(ask(rows, "~ arm", "arm", test="auto"), y) == []
+
+
+def test_skewed_changes_are_told_of_a_mean_change() -> None:
+    rng = np.random.default_rng(2)
+    y, asked = rng.normal(size=(30, 100)), ask(people(), "~ bond", "mean")
+    assert cautions(asked, y) == []
+    told = cautions(asked, np.where(np.arange(100) == 7, np.nan, rng.exponential(size=(30, 100))))
+    assert len(told) == 1
+    assert told[0].startswith("changes are skewed (by 1.")
+    assert "sign flips" in told[0]
+
+
+def test_skewed_changes_are_told_of_several_conditions_together() -> None:
+    """The same as of more edges of the same participants, in whatever order these stand."""
+    rows = pd.concat([people(16).assign(part=0), people(16).sample(frac=1, random_state=1).assign(part=1)])
+    rows, rng = rows.reset_index(drop=True), np.random.default_rng(3)
+    asked = ask(rows, "~ 1", "mean", condition="a, b, c")
+    by_person = rng.exponential(size=(16, 2, 50))
+    place = rows["participant_id"].str[-2:].astype(int).to_numpy()
+    told = cautions(asked, by_person[place, rows["part"]])
+    one = cautions(ask(people(16), "~ 1", "mean"), np.concatenate([by_person[:, 0], by_person[:, 1]], axis=1))
+    assert asked.method == "flips"
+    assert told == one != []
+    assert cautions(asked, rng.normal(size=(32, 50))) == []
+
+
+@pytest.mark.parametrize(
+    ("formula", "contrast", "options"),
+    [
+        ("~ pre + arm", "arm[training] - arm[waiting]", {"test": "auto"}),
+        ("~ arm", "arm[training] - arm[waiting]", {}),
+        ("~ arm + sex + bond", "bond", {"test": "auto"}),
+    ],
+)
+def test_arms_that_vary_differently_are_told_where_the_test_takes_them_to_vary_alike(
+    formula: str, contrast: str, options: dict[str, Any]
+) -> None:
+    rows, y = people(), np.random.default_rng(4).normal(size=(30, 60))
+    asked = ask(rows, formula, contrast, **options)
+    assert asked.method == "residuals"
+    assert cautions(asked, y) == []
+    told = cautions(asked, y * np.where(rows["arm"] == "training", 2, 1)[:, None])
+    assert len(told) == 1
+    assert told[0].startswith("groups of arm vary differently (variance relative to all: ")
+    assert cautions(ask(rows, "~ arm", "arm[training] - arm[waiting]", test="auto"), y) == []
 
 
 # Blocks

@@ -14,8 +14,9 @@ from scipy import stats
 
 from connect.compare.networks import EdgeNetworks
 from connect.errors import UserError
+from connect.methods import METHODS
 from connect.parcels import Block
-from connect.question import METHODS, Family, Question, question
+from connect.question import Family, Question, question
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.model import Model
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from connect.cautions import cautions
 from connect.changes import Sessions, by_session, parts_of
 from connect.compare.families import FAMILIES, Regions, families_of
 from connect.compare.levels import described, level
@@ -129,7 +130,8 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     record = summarise(results, table, outcome, asked)
     edges = outcome.of(np.where(outcome.use, sessions.connectomes, np.nan))
     moved = motion_test(outcome.rows, settings, model)
-    write_record(summary, {**names, "unit": unit, **record, "variances": asked.variances(edges), "motion": moved})
+    told = {"variances": asked.variances(edges), "cautions": cautions(asked, edges)}
+    write_record(summary, {**names, "unit": unit, **record, **told, "motion": moved})
 
 
 def session_values(sessions: Sessions, domain: np.ndarray, outcome: Outcome) -> pd.DataFrame:

@@ -11,9 +11,10 @@ import pandas as pd
 from connect.changes import weights
 from connect.formulas import BASELINE, OF_SESSIONS, has_baseline, motion_of
 from connect.inference import interval
+from connect.methods import METHODS
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY
-from connect.question import METHODS, Question
+from connect.question import Question
 
 KEPT = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "statistic", "df", "p", "log10_bf", "p_equivalence",
         "detectable")  # fmt: skip
@@ -58,7 +59,6 @@ def summarise(
         "gate": "open" if primary["p"] <= model.alpha else "closed",
         "significant": {name: int((table["p_fwe"] <= model.alpha).sum()) for name, table in results.items()},
         "tested": {name: int(table["statistic"].notna().sum()) for name, table in results.items()},
-        "caution": asked.caution,
         "arm_column": asked.asked.arms,
         "arms": arms(values, outcome, asked),
     }

@@ -28,7 +28,7 @@ class Arms:
     Parameters
     ----------
     full
-        Orthonormal basis of the model ``(n, k)``; its first column is the effect with the nuisance regressed out.
+        Orthonormal basis of the model ``(n, k)``; its first q columns are the effect with the nuisance regressed out.
     members
         Which participants an arm has ``(n_arms, n)``, 1 or 0.
     df
@@ -36,7 +36,7 @@ class Arms:
     products
         Products of the basis within each arm ``(n_arms, k, k)``.
     load
-        Sum of squares of the effect in each arm ``(n_arms,)``: its estimate varies by the sum of load times variance.
+        Products of the effect within each arm ``(n_arms, q, q)``: its estimates vary by the sum of load times variance.
     """
 
     full: np.ndarray
@@ -64,29 +64,29 @@ class Moved:
 
 def arms_of(design: Design, arms: np.ndarray) -> Arms:
     """Return the design with the arm of every participant ``(n,)``."""
-    found = space(design)
+    found, q = space(design), design.effect.shape[1]
     full = np.concatenate([found.effect, found.nuisance], axis=1)
     members = np.stack([(arms == name).astype(np.float64) for name in np.unique(arms)])
     leverage = np.square(full).sum(axis=1)
     products = np.stack([(full * one[:, None]).T @ full for one in members])
-    return Arms(full, members, members @ (1 - leverage), products, members @ np.square(full[:, 0]))
+    return Arms(full, members, members @ (1 - leverage), products, products[:, :q, :q])
 
 
 def moments(moved: Moved, made: Arms, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the effect ``(n_moves, n_columns)`` and the variance of each arm ``(n_arms, n_moves, n_columns)``."""
-    n_arms, n = made.members.shape
+    """Return the effect ``(q, n_moves, n_columns)`` and the variance of each arm ``(n_arms, n_moves, n_columns)``."""
+    (n_arms, n), k = made.members.shape, made.full.shape[1]
     rows = np.einsum("gi,ik->gki", made.members, made.full).reshape(-1, n)
     sums, squares = _scattered(rows, moves), _scattered(made.members, moves)
     products, df = made.products.astype(np.float32), made.df.astype(np.float32)
     n_columns = moved.residuals.shape[1]
-    effect = np.empty((len(moves), n_columns), np.float32)
+    effect = np.empty((made.load.shape[1], len(moves), n_columns), np.float32)
     variances = np.empty((n_arms, len(moves), n_columns), np.float32)
     for at in places(n_columns):
         tile = np.ascontiguousarray(moved.residuals[:, at], np.float32)
         spread = np.ascontiguousarray(moved.spread[:, at], np.float32)
-        found = (sums.reshape(-1, n) @ tile).reshape(len(moves), n_arms, -1, tile.shape[1])
-        left = (squares.reshape(-1, n) @ np.square(tile)).reshape(len(moves), n_arms, -1)
-        _of_arms(found, left, spread, products, df, effect[:, at], variances[:, :, at])
+        found = (sums.reshape(-1, n) @ tile).reshape(len(moves), n_arms, k, tile.shape[1])
+        left = (squares.reshape(-1, n) @ np.square(tile)).reshape(len(moves), n_arms, tile.shape[1])
+        _of_arms(found, left, spread, products, df, effect[:, :, at], variances[:, :, at])
     return effect, variances
 
 
@@ -140,7 +140,7 @@ def _of_arms(
         total[:] = 0
         for arm in range(n_arms):
             _spread(sums[move, arm], spread[arm], total)
-        effect[move] = total[0]
+        effect[:, move] = total[: len(effect)]
         for arm in range(n_arms):
             square, factor = squares[move, arm], spread[arm]
             for e in range(width):

@@ -122,14 +122,14 @@ def _classes(design: Design, units: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _codes(design: Design, units: Sequence[np.ndarray], classes: Sequence[np.ndarray]) -> np.ndarray:
     """Return a code for each unit; units of one code and class are the same to the statistic.
 
-    They are where the nuisance is the same for all units of a class, and the effect is.
+    They are where the nuisance is the same for all units of a class, and the effect is. (To add 0 turns -0 into 0.)
     """
     for members in classes:
         rows = np.stack([design.nuisance[units[unit]].ravel() for unit in members])
         if np.ptp(rows, axis=0).max(initial=0) > 1e-9 * np.abs(design.nuisance).max(initial=1e-300):
             return np.arange(len(units))
     scale = np.abs(design.effect).max(axis=0)
-    shapes = [np.round(design.effect[unit] / scale, 9).tobytes() for unit in units]
+    shapes = [(np.round(design.effect[unit] / scale, 9) + 0.0).tobytes() for unit in units]
     return np.unique(shapes, return_inverse=True)[1]
 
 

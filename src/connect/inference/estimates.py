@@ -10,6 +10,9 @@ from scipy import special, stats
 from connect.design import Design
 from connect.inference.rows import Space, places, space
 
+HUGE = 1000.0
+"""t or F beyond which the noncentral distributions of scipy fail: they do not end, or stop at 10,000."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -113,16 +116,27 @@ def hedges_correction(df: float | np.ndarray) -> np.ndarray:
 
 
 def noncentrality(t: np.ndarray, df: int, confidence: float) -> np.ndarray:
-    """Return the bounds ``(2, n_columns)`` of the noncentrality parameter behind observed t-values ``(n_columns,)``."""
+    """Return the bounds ``(2, n_columns)`` of the noncentrality parameter behind observed t-values ``(n_columns,)``.
+
+    Beyond :data:`HUGE` only the denominator of t is uncertain.
+    """
     tail = (1 - confidence) / 2
-    return np.stack([special.nctdtrinc(float(df), p, t) for p in (1 - tail, tail)])
+    usual = np.where(np.abs(t) > HUGE, 0.0, t)
+    found = np.stack([special.nctdtrinc(float(df), p, usual) for p in (1 - tail, tail)])
+    order = np.where(t > 0, 1 - tail, tail), np.where(t > 0, tail, 1 - tail)
+    beyond = np.stack([t * np.sqrt(stats.chi2.isf(p, df) / df) for p in order])
+    return np.where(np.abs(t) > HUGE, beyond, found)
 
 
 def noncentrality_f(f: np.ndarray, q: int, df: int, p: float) -> np.ndarray:
-    """Return the noncentrality at which F values ``(n_columns,)`` have the cumulative probability p; 0 if none has."""
+    """Return the noncentrality at which F values ``(n_columns,)`` have the cumulative probability p; 0 if none has.
+
+    Beyond :data:`HUGE` only the denominator of F is uncertain.
+    """
     central = stats.f.cdf(f, q, df)
-    found = np.zeros(f.shape)
-    found[central > p] = special.ncfdtrinc(q, df, p, f[central > p])
+    found, usual = np.zeros(f.shape), (central > p) & (f <= HUGE)
+    found[usual] = special.ncfdtrinc(q, df, p, f[usual])
+    found[f > HUGE] = q * (f[f > HUGE] * stats.chi2.isf(p, df) / df - 1)
     return np.where(np.isnan(f), np.nan, found)
 
 

@@ -108,6 +108,17 @@ def fit_mixed(
     return Mixed(estimate, se, df, t, p, estimate - half, estimate + half, between, within, icc, ratio == 0)
 
 
+def orthonormal(contrasts: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """Return contrasts ``(rank, k)`` of the same hypothesis with uncorrelated least-squares estimates of variance 1.
+
+    Which level is the reference, and thus the names of levels, then changes no degrees of freedom of a joint test.
+    """
+    turned, lengths, _ = np.linalg.svd(contrasts @ np.linalg.pinv(fixed), full_matrices=False)
+    rank = int(np.linalg.matrix_rank(contrasts))
+    found: np.ndarray = (turned[:, :rank] / lengths[:rank]).T @ contrasts
+    return found
+
+
 def f_test_mixed(values: np.ndarray, fixed: np.ndarray, participants: np.ndarray, contrasts: np.ndarray) -> MixedF:
     """Fit every column and test several contrasts of its fixed effects jointly by F.
 

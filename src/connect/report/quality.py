@@ -75,7 +75,7 @@ class Flag:
 def flags(results: Sequence[Result], scans: pd.DataFrame) -> list[Flag]:
     """Return what must be looked at first: motion that changed with the intervention, and scans that differ in kind."""
     found = [_moved(result.name, result.summary["motion"]) for result in results if result.summary["motion"]["flag"]]
-    found += [_careful(result.name, result.summary["caution"]) for result in results if result.summary["caution"]]
+    found += [_careful(result.name, one) for result in results for one in result.summary["cautions"]]
     changed = changed_settings(scans)
     lines = told(list(changed.itertuples(index=False, name=None)), "kept scans")
     whats = [what for what in _SETTINGS if (changed["what"] == what).any()]
@@ -85,7 +85,7 @@ def flags(results: Sequence[Result], scans: pd.DataFrame) -> list[Flag]:
 
 
 def _careful(model: str, caution: str) -> Flag:
-    return Flag("Few participants in an arm", (f"{model}: {caution}.",), f"{model}: {caution}")
+    return Flag("A test that is less sure than it says", (f"{model}: {caution}.",), f"{model}: {caution}")
 
 
 def beside_chance(record: Mapping[str, Any], key: str, scale: float = 1.0) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Model:
     test: Literal["auto", "unequal", "residuals", "labels"] = setting(
         "what is permuted where arms or slopes are compared: residuals in units of their arm's spread (`unequal`), "
         "residuals as they are (`residuals`, Freedman-Lane), or the labels of arms that were assigned at random "
-        "(`labels`); `auto` is `unequal` for two arms, else `residuals`",
+        "(`labels`); `auto` is `unequal` wherever the formula has arms whose variance can be told and no value before, "
+        "else `residuals`",
         default="auto",
     )  # fmt: skip
     within_block: str = setting("participants' column (such as a site) inside which they are exchanged", default="")

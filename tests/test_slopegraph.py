@@ -25,7 +25,6 @@ from connect.config import read
 from connect.figures import FIRM, STYLE, Inputs
 from connect.figures.estimation import STEP, WIDEST, beside, line
 from connect.figures.slopegraph import result_in_words, slopegraph
-from connect.figures.words import covariates, degrees_between, effect_label, effect_unit
 from connect.parcels import domain_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -34,6 +33,7 @@ from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.tables import read_record, read_table, write_array, write_table
+from connect.words import covariates, degrees_between, effect_label, effect_unit
 
 N_PARCELS = 8
 PLAIN = {"pre": {"phase": "pre", "weeks": 0}, "post": {"phase": "post", "weeks": 8}}

@@ -660,9 +660,16 @@ def test_claims_follow_sign_and_contrast() -> None:
     joint = {**common, "contrast": "group", "arm_column": "group", "primary": {"estimate": None, "statistic": 4.0}}
     assert wording.effect(joint) == "Any difference in change with group"
     assert wording.claim(joint, None) == "change of connectivity differs with group"
-    slope = {**common, "contrast": "weeks", "outcome": "sessions", "unit": "Fisher z"}
+    columns = ["Intercept", "weeks", "group[T.b]", "weeks:group[T.b]"]
+    slope = {**common, "contrast": "weeks", "outcome": "sessions", "unit": "Fisher z", "columns": columns}
     assert wording.effect(slope) == "Slope of the connectivity on weeks"
     assert wording.unit(slope) == "Fisher z per week"
+    both = {**slope, "contrast": "weeks : group[a] - group[b]", "method": "mixed"}
+    assert wording.effect(both) == "Slope of connectivity on weeks, a minus b"
+    assert wording.unit(both, "segregation") == "ratio per week"
+    assert wording.size(both) == "Estimate in total SDs"
+    assert wording.claim(both, 1) == "the contrast weeks : group[a] - group[b] is larger than 0"
+    assert wording.size({**joint, "method": "residuals"}) == "Cohen’s f"
 
 
 def test_the_examples_hold() -> None:

@@ -204,7 +204,7 @@ def larger_varies(base: Base) -> Cohort:
     return base.cohort(scale=base.scaled(base.arm(smaller=False)))
 
 
-@scenario("motion", "motion goes along with what is compared (arms one standard deviation apart)")
+@scenario("motion", "motion goes along with what is compared")
 def motion(base: Base) -> Cohort:
     """Return the participants' own motion, shifted along the contrast, to which edges are sensitive."""
     rows, name = base.outcome.rows, motion_of(base.model)

@@ -20,15 +20,15 @@ from matplotlib.figure import Figure
 
 from connect.config import suggest
 from connect.errors import UserError
-from connect.figures.words import PHASES as PHASES
-from connect.figures.words import Contrast, effect_unit
-from connect.figures.words import effect_label as effect_label
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
 from connect.settings.model import Model
+from connect.words import PHASES as PHASES
+from connect.words import Contrast, effect_unit
+from connect.words import effect_label as effect_label
 
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ONE_GROUP = "#4D4D4D"

@@ -23,10 +23,10 @@ from connect.figures.participants import (
     values_before,
     values_of_column,
 )
-from connect.figures.words import Contrast, in_words, with_condition
 from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, has_baseline
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.model import OUTCOMES
+from connect.words import Contrast, in_words, with_condition
 
 ONE_SESSION = ("pre", "post")
 """Outcomes that have no sessions to join."""

@@ -34,9 +34,9 @@ from connect.figures.compared import ONE_SESSION, View, draw_view, form_of_means
 from connect.figures.estimation import mean_of, mean_with_interval
 from connect.figures.participants import change_of as change_of
 from connect.figures.participants import in_weeks, phase_values, sessions_of
-from connect.figures.words import Contrast, covariates, degrees_between, effect_unit, per_slope, tested_together
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
+from connect.words import Contrast, covariates, degrees_between, effect_unit, per_slope, tested_together
 
 BESIDE, ROW = 4, 8
 """Panels of sessions that fit beside what the contrast compares, and in a row of their own."""

@@ -193,15 +193,15 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame) -> str:
     reasons = [row["reason"] for row in left_out for _ in row["people"]]
     excluded = scans.loc[scans["kept"] == "no", "reason"]
     lines = [
-        f"{summary['question']} {wording.effect(summary)}: {estimate} {wording.unit(summary)} ({level}), Hedges' g "
-        f"{g}, p = {wording.p_value(found['p'], summary['alpha'])} ({wording.counted(summary)}); "
-        f"the gate is {summary['gate']}.",
+        f"{summary['question']} {wording.effect(summary)}: {estimate} {wording.unit(summary)} ({level}), "
+        f"{wording.size(summary)} {g}, p = {wording.p_value(found['p'], summary['alpha'])} "
+        f"({wording.counted(summary)}); the gate is {summary['gate']}.",
         f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
         f"{wording.people(len(reasons))}{_because(reasons)}.",
         *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans)),
     ]
-    return "\n".join(lines).replace(wording.MINUS, "-") + "\n"
+    return "\n".join(lines).replace(wording.MINUS, "-").replace("’", "'") + "\n"
 
 
 def _because(reasons: Sequence[str] | pd.Series[str]) -> str:

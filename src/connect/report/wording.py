@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from connect.settings.model import OUTCOMES
+from connect.words import effect_label, effect_unit
 
 MISSING = "n/a"
 MINUS = "−"
@@ -100,6 +101,8 @@ def covariates(summary: Mapping[str, Any]) -> bool:
 def effect(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimate of a summary is."""
     arms, condition, noun = _arms(summary), summary["condition"].replace(" - ", " minus "), outcome(summary)
+    if " : " in summary["contrast"]:
+        return effect_label(summary).replace(" − ", " minus ")
     if arms:
         text = f"Difference in {noun}, {arms[0]} minus {arms[1]}"
     elif summary["contrast"] == "mean":
@@ -126,7 +129,7 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if estimate is None:
         what = "between conditions" if summary["contrast"] == "mean" else f"with {summary['contrast']}"
         return f"{outcome(summary)} of connectivity differs {what}"
-    if summary["outcome"] not in ("change", "rate"):
+    if summary["outcome"] not in ("change", "rate") or " : " in summary["contrast"]:
         size = "larger" if estimate > 0 else "smaller"
         arms = _arms(summary)
         return (
@@ -144,12 +147,14 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
 
 def unit(summary: Mapping[str, Any], quantity: str = "") -> str:
     """Return the unit of an estimate of a summary; segregation is a ratio whatever the measure."""
-    base = "ratio" if quantity == "segregation" else str(summary["unit"])
-    base += " per week" if summary["outcome"] == "rate" else ""
-    slopes = [part for part in summary["contrast"].split(" : ") if part != "mean" and "[" not in part]
-    if together(summary) or summary["contrast"] == summary["arm_column"]:
-        return base
-    return " ".join([base, *(f"per {'week' if name == 'weeks' else f'unit of {name}'}" for name in slopes)])
+    return effect_unit({**summary, "unit": "ratio" if quantity == "segregation" else summary["unit"]})
+
+
+def size(summary: Mapping[str, Any]) -> str:
+    """Return the name of the effect size of a summary."""
+    if together(summary):
+        return "Cohen’s f"
+    return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
 
 
 def level(summary: Mapping[str, Any]) -> str:

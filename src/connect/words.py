@@ -1,4 +1,4 @@
-"""Words of figures: what the contrast of a model compares, in which unit, and what it is adjusted for."""
+"""Words of figures and of the report: what a contrast compares, in which unit, and what it is adjusted for."""
 
 from __future__ import annotations
 

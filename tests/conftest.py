@@ -23,3 +23,8 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder of real data: set CONNECT_SHARED_DATA")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests first: they run one after the other, and what is quick fills the other cores meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

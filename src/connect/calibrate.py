@@ -27,7 +27,7 @@ def calibrate(config: Path, /, cores: int = 0, calibration: str = "") -> None:
     config
         The plan (YAML), such as config/config.yaml.
     cores
-        Cores; all of the machine without it.
+        Cores; all there are without it.
     calibration
         Calibration in place of the plan's, such as standard.
 
@@ -41,7 +41,18 @@ def calibrate(config: Path, /, cores: int = 0, calibration: str = "") -> None:
         todo = "change to the folder of the study, which holds Snakefile and config"
         raise UserError(Path.cwd(), "a folder with a Snakefile", "none", todo)
     name = calibration or plan.calibration or "standard"
-    command = [sys.executable, "-m", "snakemake", TARGET, "--configfile", str(config), "--quiet", "rules", "progress"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        TARGET,
+        "--configfile",
+        str(config),
+        "--replace-workflow-config",
+        "--quiet",
+        "rules",
+        "progress",
+    ]
     command += ["--config", f"calibration={name}", "--cores", str(cores or os.cpu_count() or 1)]
     if subprocess.run(command, check=False).returncode:
         got = "it stopped; the messages above say where"

@@ -15,7 +15,7 @@ DOUBT = 0.05
 """Level of the tests of what a test assumes."""
 
 
-def cautions(asked: Question, edges: np.ndarray) -> list[str]:
+def cautions(asked: Question, edges: np.ndarray, before: np.ndarray | None = None) -> list[str]:
     """Return what makes the tests of a model less sure than they say, a sentence each.
 
     Parameters
@@ -24,12 +24,14 @@ def cautions(asked: Question, edges: np.ndarray) -> list[str]:
         The model.
     edges
         Outcome of the edges ``(n_rows, n_edges)``; those with NaN are not looked at.
+    before
+        Their values before, where they are a covariate ``(n_rows, n_edges)``.
     """
     if asked.method == "unequal":
         return _few(asked)
     if asked.method == "flips":
         return _skewed(_skewness(asked, edges))
-    return _spreads(asked, edges) if asked.method == "residuals" else []
+    return _spreads(asked, _less_before(asked, edges, before)) if asked.method == "residuals" else []
 
 
 def _few(asked: Question) -> list[str]:
@@ -49,6 +51,17 @@ def _skewness(asked: Question, edges: np.ndarray) -> Skewness:
     order = [own[np.argsort(asked.rows["participant_id"].to_numpy()[own], kind="stable")] for own in parts]
     one = design(asked.rows.iloc[order[0]].reset_index(drop=True), asked.model, "")
     return symmetry_test(np.concatenate([edges[own] for own in order], axis=1), one, seed=asked.model.seed)
+
+
+def _less_before(asked: Question, edges: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """Return the edges less what their values before tell, given the model."""
+    if before is None:
+        return edges
+    basis = np.linalg.qr(asked.asked.matrix)[0]
+    own, left = (values - basis @ (basis.T @ values) for values in (before, edges))
+    slope = (own * left).sum(axis=0) / np.square(own).sum(axis=0)
+    found: np.ndarray = edges - slope * before
+    return found
 
 
 def _spreads(asked: Question, edges: np.ndarray) -> list[str]:

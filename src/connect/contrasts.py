@@ -33,7 +33,8 @@ def contrast_of(model: Model, matrix: ModelMatrix, rows: pd.DataFrame, where: ob
             raise UserError(place, "`mean` in a model with an intercept and without groups", ", ".join(columns), todo)
         return _unit("Intercept", columns)[None], ""
     if text in columns and text not in rows and text != "Intercept":
-        return _unit(text, columns)[None], ""
+        named = (name for name in groups(rows, model) if name in words_of(text))
+        return _unit(text, columns)[None], next(named, "")
     steps = [_steps(part.strip(), rows, model, columns, place) for part in text.split(" : ")]
     found = []
     for chosen in product(*steps):

@@ -46,6 +46,10 @@ def method_of(model: Model, made: Asked, rows: pd.DataFrame, where: object) -> s
         return "mixed"
     if model.contrast == "mean":
         return "flips"
+    if made.arms and model.whole_block and _mixed(rows, model.whole_block, made.arms):
+        must = f"a `{model.whole_block}` that is in one arm, since its members move together"
+        todo = f"set `within_block: {model.whole_block}`, which exchanges its members"
+        raise UserError(f"{where}, key whole_block", must, f"members of each in several of `{made.arms}`", todo)
     column = arm_column(model, made, rows)
     possible = bool(column) and not has_baseline(model) and ("part" not in rows or rows["part"].max() == 0)
     if model.test == "auto" and possible and not made.arms:
@@ -57,6 +61,11 @@ def method_of(model: Model, made: Asked, rows: pd.DataFrame, where: object) -> s
         got = f"formula `{model.formula}`, contrast `{model.contrast}`"
         raise UserError(f"{where}, key test", must, got, "set `test: residuals`")
     return _with_enough(made, rows, where, column) if model.test == "unequal" else model.test
+
+
+def _mixed(rows: pd.DataFrame, block: str, column: str) -> bool:
+    """Whether every block has members in several arms, so that moving blocks as wholes changes nothing."""
+    return bool(rows.groupby(block)[column].agg(lambda own: len(set(own)) > 1).all())
 
 
 def arm_column(model: Model, made: Asked, rows: pd.DataFrame) -> str:

@@ -135,6 +135,16 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def untried(record: Mapping[str, Any]) -> list[str]:
+    """Return which scenarios were not tried, and which tests in which scenario, with the reasons."""
+    found = [f"{scenario} was not tried: {reason}" for scenario, reason in record["skipped"].items()]
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for scenario, refused in record["refused"].items():
+        for test, reason in refused.items():
+            by_reason.setdefault((test, reason), []).append(scenario)
+    return found + [f"{test} was not tried in {listed(names)}: {why}" for (test, why), names in by_reason.items()]
+
+
 def _between_conditions(summary: Mapping[str, Any]) -> bool:
     """Return whether differences among three conditions or more are tested together."""
     together = "," in str(summary["condition"]) and summary["outcome"] != "sessions"

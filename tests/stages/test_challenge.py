@@ -12,9 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from connect.challenge import spread_parcels
+from connect.challenge.cohorts import SCENARIOS, Base
 from connect.challenge.own import own_data
 from connect.challenge.rates import CORRECTIONS, tests_of, verdict
 from connect.cli import main
+from connect.compare.families import Regions
+from connect.outcome import Outcome
 from connect.question import Family
 from connect.settings.calibration import Calibration
 from connect.settings.model import Model
@@ -60,11 +64,12 @@ def of(table: pd.DataFrame, scenario: str, test: str, correction: str = "edges")
 
 def test_every_test_and_correction_has_a_rate_in_every_scenario(arms: Study) -> None:
     table, record, text = run(arms, ARMS)
-    assert set(table["scenario"]) == set(Calibration().scenarios)
+    assert list(table["scenario"].unique()) == list(Calibration().scenarios)
     assert set(table["test"]) == {"unequal", "residuals", "labels"}
     assert set(table["correction"]) == set(CORRECTIONS) - {"fdr"}
     counts = table.groupby("scenario").size()
     assert dict(counts) == {name: 21 * (1 + (name == "motion")) for name in Calibration().scenarios}
+    assert record["skipped"] == record["refused"] == {}
     assert ((table["rate_low"] <= table["rate"]) & (table["rate"] <= table["rate_high"])).all()
     np.testing.assert_allclose(table["rate"] * 50, np.round(table["rate"] * 50))
     assert (record["method"], record["n"], record["sets"], record["parcels"]) == ("unequal", 20, 50, 12)
@@ -114,10 +119,13 @@ def test_motion_that_goes_along_with_what_is_compared_needs_its_covariate(tmp_pa
 
 
 def test_what_a_design_does_not_have_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    _, record, text = run(cohort(tmp_path, PHASES, 12), MEAN, scenarios=["unequal-arms", "normal"])
-    assert list(record["skipped"]) == ["unequal-arms"]
+    scenarios = ["unequal-arms", "larger-varies", "own-exchanged", "smaller-varies"]
+    table, record, text = run(cohort(tmp_path, PHASES, 12), MEAN, scenarios=scenarios)
+    assert set(record["skipped"]) == set(scenarios[:3])
     assert "a contrast of arms" in record["skipped"]["unequal-arms"]
+    assert "keep their mean of 0" in record["skipped"]["own-exchanged"]
     assert "unequal-arms was not tried" in text
+    assert set(table["about"]) == {"a quarter of the participants varies more (four times the variance)"}
     _, record, _ = run(
         cohort(tmp_path, PHASES, 12), {"formula": "~ weeks", "contrast": "phase[post] - phase[pre]",
                                        "outcome": "sessions"} | {"formula": "~ phase"},
@@ -132,8 +140,8 @@ def test_a_test_that_the_design_refuses_is_named(tmp_path: Path) -> None:
     made.participants["arm"] = ["training"] * 9 + ["waiting"] * 3
     table, record, text = run(made, {**ARMS, "test": "residuals"}, scenarios=["own-flipped"])
     assert set(table["test"]) == {"residuals", "labels"}
-    assert "3 in waiting" in record["refused"]["unequal"]
-    assert "unequal was not tried" in text
+    assert "3 in waiting" in record["refused"]["own-flipped"]["unequal"]
+    assert "unequal was not tried in own-flipped" in text
 
 
 def test_the_number_of_cores_does_not_matter(arms: Study) -> None:
@@ -171,6 +179,84 @@ def test_a_wrong_scenario_is_told(arms: Study, capsys: pytest.CaptureFixture[str
     told = capsys.readouterr().err
     assert "calibration.yaml" in told
     assert "did you mean `heavy-tails`?" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "scenarios", "reason"),
+    [
+        ({**MEAN, "outcome": "pre"}, ["normal", "skew"], "a contrast that is 0 without an effect"),
+        ({**MEAN, "outcome": "sessions"}, ["normal"], "a contrast that is 0 without an effect"),
+        ({"formula": "~ fd_change", "contrast": "fd_change"}, ["motion"], "not on motion itself"),
+        ({**ARMS, "outcome": "pre"}, ["missing-sessions"], "a model of sessions after"),
+        (
+            {"formula": "~ phase", "contrast": "phase[post] - phase[pre]", "outcome": "sessions"},
+            ["unequal-arms"],
+            "a contrast of arms",
+        ),
+    ],
+)
+def test_a_scenario_that_holds_an_effect_or_makes_no_sense_is_not_tried(
+    tmp_path: Path, model: dict, scenarios: list[str], reason: str
+) -> None:
+    table, record, text = run(cohort(tmp_path, PHASES, 12), model, scenarios=scenarios)
+    assert table.empty
+    assert record["trusted"] == []
+    assert set(record["skipped"]) == set(scenarios)
+    assert all(reason in why for why in record["skipped"].values())
+    assert "nothing could be tried" in text
+
+
+def test_arms_that_are_not_compared_are_left_as_they_are(tmp_path: Path) -> None:
+    """Arms of 10, 10 and 4, of which the first two are compared: 3 to 1 is made of these."""
+    made = cohort(tmp_path, PHASES, 24)
+    made.participants["arm"] = ["a"] * 10 + ["b"] * 10 + ["c"] * 4
+    model = {"formula": "~ arm", "contrast": "arm[a] - arm[b]"}
+    table, _, _ = run(made, model, scenarios=["unequal-arms"], sets=100)
+    assert of(table, "unequal-arms", "residuals") > 0.25
+    assert of(table, "unequal-arms", "unequal") < 0.14
+
+
+def test_what_cannot_be_tested_has_no_row(tmp_path: Path) -> None:
+    made = cohort(tmp_path, PHASES, 16)
+    made.parcels = [(name, None, region) for name, _, region in made.parcels]
+    made.domains = {"emotion": {"parcels": ["s1", "s2", "s3"]}, "cognition": {"parcels": ["c1", "c2", "c3"]}}
+    table, _, _ = run(made, ARMS, scenarios=["own-flipped", "normal"])
+    assert set(table["correction"]) == {"primary", "domains", "edges", "nbs", "tfnbs"}
+
+
+def test_parcels_of_both_domains_are_always_among_them() -> None:
+    domain = np.array([""] * 200 + ["cognition"] * 2 + ["emotion"] * 3 + [""] * 95)
+    parcels = pd.DataFrame({"network": np.repeat([f"n{i}" for i in range(30)], 10)})
+    use = np.ones(300 * 299 // 2, bool)
+    chosen = spread_parcels(parcels, domain, use, 40, "m")
+    assert len(chosen) == len(set(chosen)) == 40
+    assert (domain[chosen] == "cognition").sum() >= 2
+    assert (domain[chosen] == "emotion").sum() >= 3
+    assert parcels["network"].iloc[chosen].nunique() > 25
+
+
+def test_a_cohort_without_common_edges_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = cohort(tmp_path, PHASES, 12)
+    made.connectomes[0] = np.nan
+    with pytest.raises(AssertionError):
+        run(made, ARMS, scenarios=["normal"])
+    assert "edges that every session of the analysed participants has" in capsys.readouterr().err
+
+
+def test_skewed_changes_are_skewed(tmp_path: Path) -> None:
+    """A change has a skewness of about 1 in every edge; families are what the tests are given."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    sessions = pd.DataFrame({"participant_id": np.repeat([f"s{i}" for i in range(n)], 2), "phase": ["pre", "post"] * n})
+    rows = pd.DataFrame({"participant_id": sessions["participant_id"][::2].to_numpy(), "fd_change": rng.normal(size=n)})
+    weights = np.kron(np.eye(n), [[-1.0, 1.0]])
+    outcome = Outcome(rows, rows, weights, None, np.ones(15, bool), True)
+    domain = np.array(["emotion"] * 3 + ["cognition"] * 3)
+    base = Base(outcome, sessions, Model("?", "~ 1", "mean"), "", (), Regions(domain, (), np.ones(15, bool)), 1, "m")
+    edges = SCENARIOS["skew"](base).draw(rng)[3].outcome
+    skewness = ((edges - edges.mean(axis=0)) ** 3).mean(axis=0) / edges.std(axis=0) ** 3
+    assert 0.7 < skewness.mean() < 1.3
+    np.testing.assert_allclose(edges.mean(axis=0), 0, atol=0.02)
 
 
 # The core

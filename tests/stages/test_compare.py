@@ -18,7 +18,9 @@ from statsmodels.formula.api import ols
 from connect.changes import conditions_of
 from connect.cli import main
 from connect.errors import UserError
+from connect.question import question
 from connect.settings.cohort import Cohort, Session
+from connect.settings.model import Model
 
 PARCELS = [
     ("s1", "Sal", "cortex"), ("c1", "Cont", "cortex"), ("v1", "Vis", "cortex"), ("s2", "Sal", "cortex"),
@@ -939,3 +941,46 @@ def test_a_difference_of_conditions_without_spaces_is_told_how_to_be_written() -
     assert conditions_of("drug - placebo", cohort, "model.yaml") == ("drug", "placebo")
     with pytest.raises(UserError, match="did you mean `drug - placebo`"):
         conditions_of("drug-placebo", cohort, "model.yaml")
+
+
+def test_someone_whom_a_covariate_fits_exactly_makes_nothing_significant(tmp_path: Path) -> None:
+    """Their residual is 0, and so is what is left of their leverage: without care every p is the smallest possible."""
+    made = cohort(tmp_path, {"pre": {"phase": "pre"}, "post": {"phase": "post"}}, 24)
+    made.participants["medicated"] = [1] + [0] * 23
+    model = {**GROUPS, "formula": "~ arm + medicated", "permutations": 199}
+    found, plain = made.run(**{**model, "test": "unequal"}), made.run(**model)
+    assert found.primary["p"] > 0.05
+    assert found.primary["p"] == pytest.approx(plain.primary["p"], abs=0.12)
+    assert np.median(found.edge_tests["p"]) > 0.3
+    assert found.edge_tests["p_fwe"].min() > 0.01
+
+
+def test_families_with_members_in_both_arms_cannot_move_as_wholes(tmp_path: Path) -> None:
+    made = cohort(tmp_path, {"pre": {"phase": "pre"}, "post": {"phase": "post"}}, 16)
+    made.participants["family"] = [f"f{row // 2}" for row in range(16)]
+    with pytest.raises(UserError) as caught:
+        question(made.participants.assign(fd_change=0.0), Model("?", **{**GROUPS, "whole_block": "family"}), "m")
+    assert caught.value.where.endswith("key whole_block")
+    assert caught.value.todo.startswith("set `within_block: family`")
+
+
+def test_a_column_of_the_design_is_a_contrast_of_its_arms(study: Study) -> None:
+    """`arm[T.waiting]` asks what `arm[waiting] - arm[training]` asks, and is tested alike."""
+    one = study.run(formula="~ arm", contrast="arm[T.waiting]", motion_covariate=False)
+    other = study.run(formula="~ arm", contrast="arm[waiting] - arm[training]", motion_covariate=False)
+    assert one.summary["method"] == other.summary["method"] == "unequal"
+    assert one.primary["p"] == other.primary["p"]
+    assert one.summary["arm_column"] == "arm"
+
+
+def test_arms_that_differ_before_vary_alike_given_the_value_before(tmp_path: Path) -> None:
+    """The caution looks at what the test permutes: residuals given the value before."""
+    made = cohort(tmp_path, {"pre": {"phase": "pre"}, "post": {"phase": "post"}}, 40)
+    rng = np.random.default_rng(5)
+    wide = (made.participants["arm"] == "training").to_numpy()
+    person = rng.normal(0, np.where(wide, 0.8, 0.1)[:, None], (40, made.connectomes.shape[1]))
+    made.connectomes += np.repeat(person, 2, axis=0)
+    model = {"formula": "~ pre + arm", "contrast": "arm[training] - arm[waiting]", "outcome": "post",
+             "motion_covariate": False, "permutations": 99}  # fmt: skip
+    assert made.run(**model).summary["cautions"] == []
+    assert "vary differently" in made.run(**{**model, "formula": "~ arm", "test": "residuals"}).summary["cautions"][0]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from .study import ROOT, Study
 
@@ -31,15 +32,19 @@ def test_every_model_of_the_plan_is_tried_and_told(copy: Study) -> None:
     models = ("training-by-time", "change-in-training", "change-in-waiting")
     copy.file("config", "calibrations", "tiny.yaml").write_text("sets: 50\nscenarios: [own-flipped, unequal-arms]\n")
     before = copy.digests()
-    done = calibrate(copy.folder, "config/config.yaml", "--calibration", "tiny", "--cores", "2")
+    plan = yaml.safe_load(copy.file("config", "config.yaml").read_text())
+    other = {**plan, "cohorts": {"sample": list(models)}, "strategies": plan["strategies"][:1]}
+    copy.file("config", "config.yaml").write_text(yaml.safe_dump({**plan, "cohorts": {"elsewhere": ["change"]}}))
+    copy.file("other.yaml").write_text(yaml.safe_dump(other))
+    done = calibrate(copy.folder, "other.yaml", "--calibration", "tiny", "--cores", "2")
     assert done.returncode == 0, done.stderr[-3000:]
     made = {path for path in copy.digests() if path not in before}
     parts = ("rates.json", "rates.tsv", "trust.json", "trust.txt")
-    assert made == {f"sample/challenge/{model}/{part}" for model in models for part in parts}
+    assert made == {f"sample/challenge/tiny/{model}/{part}" for model in models for part in parts}
     assert {path: digest for path, digest in copy.digests().items() if path in before} == before
     for model in models:
-        assert copy.file("results", "sample", "challenge", model, "trust.txt").read_text() in done.stdout
-    rates = pd.read_csv(copy.file("results", "sample", "challenge", models[0], "rates.tsv"), sep="\t")
+        assert copy.file("results", "sample", "challenge", "tiny", model, "trust.txt").read_text() in done.stdout
+    rates = pd.read_csv(copy.file("results", "sample", "challenge", "tiny", models[0], "rates.tsv"), sep="\t")
     broken = rates[(rates["scenario"] == "unequal-arms") & (rates["correction"] == "nbs")].set_index("test")["rate"]
     assert broken["residuals"] > 0.3 > 2 * broken["unequal"]
 

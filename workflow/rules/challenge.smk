@@ -14,13 +14,13 @@ rule challenge:
         cohort=chosen("cohorts", "cohort"),
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
         model=chosen("models", "model"),
-        calibration=choice("calibrations", PLAN.calibration or "standard"),
+        calibration=chosen("calibrations", "calibration"),
     output:
-        table="results/{cohort}/challenge/{model}/rates.tsv",
-        summary="results/{cohort}/challenge/{model}/trust.json",
-        answer="results/{cohort}/challenge/{model}/trust.txt",
+        table="results/{cohort}/challenge/{calibration}/{model}/rates.tsv",
+        summary="results/{cohort}/challenge/{calibration}/{model}/trust.json",
+        answer="results/{cohort}/challenge/{calibration}/{model}/trust.txt",
     log:
-        "logs/challenge/{cohort}/{model}.log",
+        "logs/challenge/{cohort}/{calibration}/{model}.log",
     threads: 2
     params:
         code=code("challenge"),
@@ -34,11 +34,7 @@ rule challenge:
 # What `connect calibrate` asks for: the answer for every model of the plan, on the screen.
 rule calibrations:
     input:
-        [
-            answer
-            for cohort in PLAN.cohorts
-            for answer in expand(rules.challenge.output.answer, cohort=cohort, model=PLAN.cohorts[cohort])
-        ],
+        [answer for cohort in PLAN.cohorts for answer in calibrations(rules.challenge.output.answer, cohort)],
     log:
         "logs/challenge/calibrations.log",
     localrule: True

@@ -34,6 +34,7 @@ try:
     CHOICES = {
         kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()
     }
+    PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     for cohort, scans in SCANS.items():
         for name, atlas in CHOICES["atlases"].items():
@@ -53,6 +54,7 @@ wildcard_constraints:
     measure="[A-Za-z0-9-]+",
     model="[A-Za-z0-9-]+",
     figure="[A-Za-z0-9-]+",
+    calibration="[A-Za-z0-9-]+",
     scan="sub-[A-Za-z0-9_-]+",
 
 
@@ -107,14 +109,15 @@ def assessments(cohort, strategies=PLAN.strategies):
 
 def calibrations(pattern, cohort):
     """Return a result of the challenge stage for every model of a cohort, or nothing if the plan has no calibration."""
-    return expand(pattern, cohort=cohort, model=PLAN.cohorts[cohort]) if PLAN.calibration else []
+    names = [PLAN.calibration] if PLAN.calibration else []
+    return expand(pattern, cohort=cohort, calibration=names, model=PLAN.cohorts[cohort])
 
 
 def shown_rates(figure, cohort, model):
     """Return the rates that the figure of a calibration shows."""
-    if not PLAN.calibration or figure not in CHOICES["figures"] or CHOICES["figures"][figure].kind != "calibration":
+    if not PLAN.calibration or read(Figure, choice("figures", figure)).kind != "calibration":
         return []
-    return expand(rules.challenge.output.table, cohort=cohort, model=model)
+    return expand(rules.challenge.output.table, cohort=cohort, calibration=PLAN.calibration, model=model)
 
 
 def is_about_cohort(figure):

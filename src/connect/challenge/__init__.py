@@ -22,6 +22,7 @@ from connect.changes import Sessions, by_session, parts_of
 from connect.compare.families import Regions, families_of
 from connect.config import read
 from connect.errors import UserError
+from connect.formulas import OF_SESSIONS, motion_of, words_of
 from connect.outcome import Outcome, phases_of, select
 from connect.parcels import domain_of, network_blocks
 from connect.people import join_participants
@@ -88,7 +89,7 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
     subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
     parts = parts_of(asked.condition, plan, model, phases_of(asked))
     outcome = select(sessions, subjects, screened, asked, parts, plan, model)
-    found, record = calibrate(sessions, outcome, asked, parcels, domain, settings, threads, model)
+    found, record = rates_of_model(sessions, outcome, asked, parcels, domain, settings, threads, model)
     write_table(table, found, RATE_COLUMNS)
     names = {"model": model.stem, "calibration": calibration.stem}
     write_record(summary, {**names, "question": asked.question, **record})
@@ -96,7 +97,7 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
         aside.write_text(told(record, model.stem), encoding="utf-8", newline="\n")
 
 
-def calibrate(
+def rates_of_model(
     sessions: Sessions,
     outcome: Outcome,
     model: Model,
@@ -128,39 +129,56 @@ def calibrate(
         The model's file, for error messages.
     """
     networks = list(parcels["network"])
-    chosen = spread_parcels(parcels, domain, outcome.use, settings.parcels)
+    chosen = spread_parcels(parcels, domain, outcome.use, settings.parcels, where)
     edges = edges_among(chosen, len(parcels))
     *coarse, every = Regions(domain, tuple(network_blocks(networks)), outcome.use).columns(sessions.connectomes)
     few = Regions(domain[chosen], tuple(network_blocks([networks[one] for one in chosen])), outcome.use[edges])
-    tests, refused = tests_of(model, outcome.rows, settings.permutations, where)
-    base = Base(outcome, sessions.table, model, tests[0].asked.arms, few, settings.seed, where)
+    first = tests_of(model, outcome.rows, settings.permutations, where)[0][0]
+    arms = "" if first.asked.arms in OF_SESSIONS else first.asked.arms
+    levels = first.asked.levels if arms else ()
+    base = Base(outcome, sessions.table, model, arms, levels, few, settings.seed, where)
     own = families_of((*coarse, every[:, edges]), outcome)
-    found, skipped = [], {}
-    for number, name in enumerate(settings.scenarios):
+    found = [pd.DataFrame(columns=list(RATE_COLUMNS))]
+    refused: dict[str, dict[str, str]] = {}
+    skipped: dict[str, str] = {}
+    for number, name in enumerate(settings.scenarios, 1):
         try:
-            trial = _trial(name, base, tests[0], own, settings.permutations)
+            trial, reasons = _trial(name, base, first, own, settings.permutations)
         except UserError as error:
-            skipped[name] = f"needs {error.must}; here {error.got}"
+            skipped[name] = f"it needs {error.must}; here {error.got}"
             continue
-        found.append(rates(trial, settings.sets, settings.seed + number, threads))
-        sys.stderr.write(f"{number + 1} of {len(settings.scenarios)} scenarios: {name}, {settings.sets} data sets\n")
-    table = pd.concat(found, ignore_index=True)
-    table.insert(1, "about", table["scenario"].map({**WAYS, **ABOUT}))
+        refused |= {name: reasons} if reasons else {}
+        about = WAYS[name] if name in WAYS else ABOUT[name][not arms]
+        found.append(rates(trial, settings.sets, settings.seed, threads).assign(about=about)[list(RATE_COLUMNS)])
+        sys.stderr.write(f"{number} of {len(settings.scenarios)} scenarios: {name}, {settings.sets} data sets\n")
+    table = pd.concat(found[1:] or found, ignore_index=True)
     record = {
-        "n": tests[0].n, "alpha": model.alpha, "method": tests[0].method, "sets": settings.sets,
+        "n": first.n, "alpha": model.alpha, "method": first.method, "sets": settings.sets,
         "permutations": settings.permutations, "parcels": len(chosen), "edges": int(few.use.sum()),
         "trusted": trusted(table, motion=model.motion_covariate), "refused": refused, "skipped": skipped,
     }  # fmt: skip
     return table, record
 
 
-def spread_parcels(parcels: pd.DataFrame, domain: np.ndarray, use: np.ndarray, count: int) -> np.ndarray:
-    """Return the numbers of some parcels ``(count,)`` that no session lacks, spread over domains and networks."""
+def spread_parcels(parcels: pd.DataFrame, domain: np.ndarray, use: np.ndarray, count: int, where: object) -> np.ndarray:
+    """Return the numbers of some parcels ``(count,)`` that have edges in all sessions.
+
+    They are spread evenly over networks, after a tenth for each domain, so that none is missed.
+
+    Raises
+    ------
+    UserError
+        If no parcel has an edge that all sessions in use have.
+    """
     first, second = np.triu_indices(len(domain), 1)
     degree = np.bincount(first[use], minlength=len(domain)) + np.bincount(second[use], minlength=len(domain))
     present = parcels.assign(domain=domain)[degree > 0].sort_values(["domain", "network"], kind="stable")
-    places = np.unique(np.linspace(0, len(present) - 1, count).round().astype(int))
-    found: np.ndarray = np.sort(present.index.to_numpy()[places])
+    if present.empty:
+        must = "edges that every session of the analysed participants has"
+        raise UserError(where, must, "none", "leave out the participants without them with `where`")
+    sure = [_even(present.index[present["domain"] == name], max(3, count // 10)) for name in ("emotion", "cognition")]
+    rest = present.index[~present.index.isin(np.concatenate(sure))]
+    found: np.ndarray = np.sort(np.concatenate([*sure, _even(rest, max(0, count - sum(map(len, sure))))]))
     return found
 
 
@@ -170,16 +188,29 @@ def edges_among(chosen: np.ndarray, n_parcels: int) -> np.ndarray:
     return np.flatnonzero(np.isin(first, chosen) & np.isin(second, chosen))
 
 
-def _trial(name: str, base: Base, asked: Question, own: Sequence[Family], n_permutations: int) -> Trial:
-    """Return a scenario with its tests; where motion is what spoils the data, without motion in the model too."""
+def _even(numbers: pd.Index, count: int) -> np.ndarray:
+    """Return evenly spaced numbers, at most ``count``."""
+    places = np.unique(np.linspace(0, len(numbers) - 1, min(count, len(numbers))).round().astype(int))
+    found: np.ndarray = numbers.to_numpy(dtype=int)[places]
+    return found
+
+
+def _trial(
+    name: str, base: Base, asked: Question, own: Sequence[Family], n_permutations: int
+) -> tuple[Trial, dict[str, str]]:
+    """Return a scenario with its tests, and why others are refused.
+
+    Where motion is what spoils the data, it is tried without motion as a covariate too.
+    """
     if name in WAYS:
         source: Source = own_data(asked, own, name, base.where)
         outcome = base.outcome
     else:
         source = cohort = SCENARIOS[name](base)
         outcome = cohort.outcome
-    models = [base.model]
-    if name == "motion":
-        models.append(replace(base.model, motion_covariate=not base.model.motion_covariate))
-    tests = [one for model in models for one in tests_of(model, outcome.rows, n_permutations, base.where)[0]]
-    return Trial(name, source, tuple(tests), len(base.regions.domain), int(base.regions.use.sum()), base.regions.blocks)
+    tests, refused = tests_of(base.model, outcome.rows, n_permutations, base.where)
+    if name == "motion" and motion_of(base.model) not in words_of(base.model.formula):
+        other = replace(base.model, motion_covariate=not base.model.motion_covariate)
+        tests += tests_of(other, outcome.rows, n_permutations, base.where)[0]
+    n_edges = int(base.regions.use.sum())
+    return Trial(name, source, tuple(tests), len(base.regions.domain), n_edges, base.regions.blocks), refused

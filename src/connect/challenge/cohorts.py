@@ -1,7 +1,8 @@
 """Simulated cohorts without an effect: the design of the model, with data that are not as a test would like them.
 
 Every session has connectivity ``mean + SD (u + e) / sqrt(2)``: what stays with the participant and what does not, each
-half shared among edges through common factors. A scenario spoils one thing at a time.
+half shared among edges through common factors. A scenario spoils one thing at a time; one that a model does not have is
+refused with the reason.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pandas as pd
 from connect.compare.families import Regions, families_of
 from connect.design import design
 from connect.errors import UserError
-from connect.formulas import motion_of
+from connect.formulas import motion_of, words_of
 from connect.outcome import Outcome
 from connect.parcels import domain_edges
 from connect.question import Family
@@ -60,7 +61,8 @@ class Cohort:
     shape
         Distribution of what stays and what does not, a key of :data:`SHAPES`.
     late
-        Sessions whose own part is skewed ``(n_sessions,)``.
+        Sessions whose own part is skewed, in all edges alike, and varies more ``(n_sessions,)``: the skewness of a
+        change is then about 1.
     scale
         Relative standard deviation of each session ``(n_sessions,)``.
     motion
@@ -85,7 +87,8 @@ class Cohort:
         stays = _noise(random, self.shape, int(self.person.max()) + 1, patterns)[self.person]
         own = _noise(random, self.shape, n, patterns)
         if self.late.any():
-            own[self.late] = _noise(random, "skewed", int(self.late.sum()), patterns)
+            drawn = SHAPES["skewed"](random, (int(self.late.sum()), n_edges + 1))
+            own[self.late] = LARGE * np.sqrt(0.5) * (drawn[:, :1] + drawn[:, 1:])
         edges = domain_edges(self.regions.domain)
         level = np.where(edges["within_emotion"] | edges["within_cognition"], LEVELS[True], LEVELS[False])
         scaled = self.scale[:, None] * (stays + own) / np.sqrt(2) + self.motion[:, None] * sensitivity
@@ -106,6 +109,8 @@ class Base:
         The model.
     arms
         Column of the arms that it compares, or empty.
+    levels
+        The two of them whose difference is asked, or none.
     regions
         Parcels.
     seed
@@ -118,6 +123,7 @@ class Base:
     sessions: pd.DataFrame
     model: Model
     arms: str
+    levels: tuple[str, ...]
     regions: Regions
     seed: int
     where: object
@@ -128,7 +134,16 @@ class Base:
         return np.random.default_rng(self.seed)
 
     def cohort(self, **changed: object) -> Cohort:
-        """Return the cohort of normal data, or what is changed in it."""
+        """Return the cohort of normal data, or what is changed in it.
+
+        Raises
+        ------
+        UserError
+            If the contrast is the mean of what is not 0 without an effect, such as connectivity before.
+        """
+        if self.model.contrast.strip() == "mean" and np.any(np.abs(self.outcome.weights.sum(axis=1)) > 1e-9):
+            must = "a contrast that is 0 without an effect, such as a mean change"
+            raise UserError(self.where, must, f"`mean` of {self.model.outcome}", "compare groups or sessions")
         n = len(self.sessions)
         person = pd.factorize(self.sessions["participant_id"])[0]
         plain = Cohort(self.outcome, self.regions, person, "normal", np.zeros(n, bool), np.ones(n), np.zeros(n))
@@ -151,6 +166,7 @@ class Base:
             ordered = self.strength.sort_values(ascending=not smaller, kind="stable")
             return list(ordered.index[: max(2, len(ordered) // 4)])
         counts = rows[self.arms].astype(str).value_counts().sort_index()
+        counts = counts[list(self.levels) or list(counts.index)]
         chosen = counts.idxmin() if smaller else counts[::-1].idxmax()
         return list(rows.loc[rows[self.arms].astype(str) == chosen, "participant_id"])
 
@@ -159,15 +175,15 @@ Scenario = Callable[[Base], Cohort]
 SCENARIOS: dict[str, Scenario] = {}
 """Simulated cohorts by name."""
 
-ABOUT: dict[str, str] = {}
-"""What each is, in words."""
+ABOUT: dict[str, tuple[str, str]] = {}
+"""What each is, in words, in models with arms and without."""
 
 
-def scenario(name: str, about: str) -> Callable[[Scenario], Scenario]:
-    """Register a scenario."""
+def scenario(name: str, about: str, alone: str = "") -> Callable[[Scenario], Scenario]:
+    """Register a scenario with what it is in words, and in others for models without arms."""
 
     def register(function: Scenario) -> Scenario:
-        SCENARIOS[name], ABOUT[name] = function, about
+        SCENARIOS[name], ABOUT[name] = function, (about, alone or about)
         return function
 
     return register
@@ -185,14 +201,18 @@ def heavy_tails(base: Base) -> Cohort:
     return base.cohort(shape="heavy")
 
 
-@scenario("skew", "skew after the intervention (exponential)")
+@scenario("skew", "skewed changes (exponential, skewness about 1)")
 def skew(base: Base) -> Cohort:
     """Return data that are skewed in the sessions that are not before; in a model of those before, in them."""
     late = base.sessions["phase"] != "pre"
     return base.cohort(late=(~late if base.model.outcome == "pre" else late).to_numpy())
 
 
-@scenario("smaller-varies", "the smaller arm varies more (four times the variance)")
+@scenario(
+    "smaller-varies",
+    "the smaller arm varies more (four times the variance)",
+    "a quarter of the participants varies more (four times the variance)",
+)
 def smaller_varies(base: Base) -> Cohort:
     """Return data in which the smallest arm, or those who weigh most in a slope, have four times the variance."""
     return base.cohort(scale=base.scaled(base.arm(smaller=True)))
@@ -200,7 +220,8 @@ def smaller_varies(base: Base) -> Cohort:
 
 @scenario("larger-varies", "the larger arm varies more (four times the variance)")
 def larger_varies(base: Base) -> Cohort:
-    """Return data in which the largest arm, or those who weigh least in a slope, have four times the variance."""
+    """Return data in which the largest arm has four times the variance."""
+    _check_arms(base)
     return base.cohort(scale=base.scaled(base.arm(smaller=False)))
 
 
@@ -208,33 +229,45 @@ def larger_varies(base: Base) -> Cohort:
 def motion(base: Base) -> Cohort:
     """Return the participants' own motion, shifted along the contrast, to which edges are sensitive."""
     rows, name = base.outcome.rows, motion_of(base.model)
+    if name in words_of(base.model.contrast):
+        must = "a contrast that is not on motion itself"
+        raise UserError(base.where, must, f"`{base.model.contrast}`", "read the other scenarios")
     fd = rows[name].to_numpy(dtype=np.float64)
     moved = (fd - fd.mean()) / (fd.std(ddof=1) or 1.0) + _effect(rows, base.model, base.where)
     outcome = replace(base.outcome, rows=rows.assign(**{name: moved}))
     return base.cohort(outcome=outcome, motion=np.linalg.pinv(outcome.weights) @ moved)
 
 
-@scenario("unequal-arms", "arms of 3 to 1, the smaller one varies more")
+@scenario("unequal-arms", "arms of 3 to 1 or more, the smaller one varies more")
 def unequal_arms(base: Base) -> Cohort:
-    """Return the same participants in arms of 3 to 1, the smaller one with four times the variance."""
-    if not base.arms:
-        raise UserError(base.where, "a contrast of arms for arms of 3 to 1", base.model.contrast, "nothing to do")
+    """Return the same participants in arms of 3 to 1, the smaller one with four times the variance.
+
+    Some leave the smallest of the arms that are compared for the others, unless it is a quarter of them already.
+    """
+    _check_arms(base)
     rows, small = base.outcome.rows, base.arm(smaller=True)
     arm = rows.drop_duplicates("participant_id").set_index("participant_id")[base.arms]
-    fewer = max(2, round(len(arm) / 4))
+    compared = arm[arm.astype(str).isin(base.levels)] if base.levels else arm
+    fewer = max(2, round(len(compared) / 4))
     leaving = list(base.random.permutation(small)[fewer:])
-    arm[leaving] = base.random.permutation(arm.drop(small).to_numpy())[: len(leaving)]
+    arm[leaving] = base.random.permutation(compared.drop(small).to_numpy())[: len(leaving)]
     moved = replace(base.outcome, rows=rows.assign(**{base.arms: rows["participant_id"].map(arm)}))
     return base.cohort(outcome=moved, scale=base.scaled([one for one in small if one not in leaving]))
 
 
-@scenario("missing-sessions", "sessions after are missing: 30 % in one arm, 10 % in the others")
+@scenario(
+    "missing-sessions",
+    "sessions after are missing: 30 % in one arm, 10 % in the others",
+    "sessions after are missing: 30 % in a quarter of the participants, 10 % in the others",
+)
 def missing_sessions(base: Base) -> Cohort:
     """Return the cohort without some sessions, by chance, more of them in the smallest arm."""
     small = base.sessions["participant_id"].isin(base.arm(smaller=True)).to_numpy()
     late = (base.sessions["phase"] != "pre").to_numpy()
     gone = (base.random.uniform(size=len(late)) < np.where(small, 0.3, 0.1)) & late
     rows, weights, before = base.outcome.rows, base.outcome.weights, base.outcome.baseline
+    if not weights[:, late].any():
+        raise UserError(base.where, "a model of sessions after", f"outcome `{base.model.outcome}`", "nothing to do")
     lost = rows.loc[(weights[:, gone] != 0).any(axis=1), "participant_id"]
     kept = (weights[:, gone] == 0).all(axis=1)
     if base.model.outcome != "sessions":
@@ -246,6 +279,11 @@ def missing_sessions(base: Base) -> Cohort:
         baseline=None if before is None else before[kept],
     )
     return base.cohort(outcome=left)
+
+
+def _check_arms(base: Base) -> None:
+    if not base.arms:
+        raise UserError(base.where, "a contrast of arms", f"`{base.model.contrast}`", "read the other scenarios")
 
 
 def _effect(rows: pd.DataFrame, model: Model, where: object) -> np.ndarray:

@@ -91,7 +91,8 @@ def own_data(asked: Question, families: Sequence[Family], way: str, where: objec
     Raises
     ------
     UserError
-        If participants cannot be exchanged: they differ in their sessions, or blocks move as wholes.
+        If participants cannot be exchanged: they differ in their sessions, or blocks move as wholes, or the contrast is
+        a mean, since exchanged residuals keep theirs of 0.
     """
     rows = asked.rows
     person = pd.factorize(rows["participant_id"])[0]
@@ -103,6 +104,9 @@ def own_data(asked: Question, families: Sequence[Family], way: str, where: objec
         got = f"blocks of `{asked.model.whole_block}`" if asked.model.whole_block else "all sessions, however many"
         todo = "read the row of flipped signs"
         raise UserError(where, "participants with the same rows, who can stand in each other's place", got, todo)
+    if way != "own-flipped" and asked.design.flips:
+        must = "a contrast between participants; exchanged residuals keep their mean of 0"
+        raise UserError(where, must, f"`{asked.model.contrast}`", "read the row of flipped signs")
     members = np.argsort(person, kind="stable").reshape(len(counts), -1) if alike else None
     first = rows.drop_duplicates("participant_id")
     block = pd.factorize(first[asked.model.within_block])[0] if asked.model.within_block else np.zeros(len(first), int)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from connect.parcels import Block
 from connect.question import Family, Question, question
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.model import Model
+from connect.words import untried
 
 BATCH = 25
 """Data sets that a core takes at once."""
@@ -114,7 +116,8 @@ def tests_of(
 def rates(trial: Trial, sets: int, seed: int, threads: int) -> pd.DataFrame:
     """Return the share of data sets in which each test found something, one row per test and correction.
 
-    The false discovery rate is left out where permutations are too few for one edge alone to pass it.
+    What could not be tested in a data set does not count there; what never could has no row. The false discovery rate
+    is left out where permutations are too few for one edge alone to pass it.
 
     Parameters
     ----------
@@ -123,7 +126,8 @@ def rates(trial: Trial, sets: int, seed: int, threads: int) -> pd.DataFrame:
     sets
         Number of data sets.
     seed
-        Seed; each data set has a seed of its own, so that the number of cores does not matter.
+        Seed; each data set of each scenario has a seed of its own, so that neither the number of cores matters nor
+        which other scenarios there are.
     threads
         Cores.
     """
@@ -133,24 +137,25 @@ def rates(trial: Trial, sets: int, seed: int, threads: int) -> pd.DataFrame:
     else:
         with ProcessPoolExecutor(threads) as pool:
             passed = list(pool.map(_passed, [trial] * len(batches), [seed] * len(batches), batches))
-    counts = np.nansum(np.concatenate(passed), axis=0)
+    outcomes = np.concatenate(passed)
+    tested, counts = np.isfinite(outcomes).sum(axis=0), np.nansum(outcomes, axis=0)
     found = []
-    for asked, row in zip(trial.tests, counts, strict=True):
+    for asked, row, possible in zip(trial.tests, counts, tested, strict=True):
         reaches = asked.method == "mixed" or trial.n_edges <= asked.model.alpha * asked.arrangements.count
-        for correction, count in zip(CORRECTIONS, row, strict=True):
-            if (asked.together and correction in SIGNED) or (correction == "fdr" and not reaches):
+        for correction, count, sets in zip(CORRECTIONS, row, possible, strict=True):
+            if (asked.together and correction in SIGNED) or (correction == "fdr" and not reaches) or not sets:
                 continue
-            interval = stats.binomtest(int(count), sets).proportion_ci(CONFIDENCE, "wilson")
+            interval = stats.binomtest(int(count), int(sets)).proportion_ci(CONFIDENCE, "wilson")
             found.append(
                 {
                     "scenario": trial.name, "test": asked.method, "test_about": METHODS[asked.method],
                     "motion_covariate": asked.model.motion_covariate, "correction": correction,
-                    "n": asked.n, "sets": sets, "rate": count / sets,
+                    "n": asked.n, "sets": int(sets), "rate": count / sets,
                     "rate_low": interval.low, "rate_high": interval.high,
-                    "verdict": verdict(int(count), sets, asked.model.alpha),
+                    "verdict": verdict(int(count), int(sets), asked.model.alpha),
                 }
             )  # fmt: skip
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=[name for name in RATE_COLUMNS if name != "about"])
 
 
 def trusted(table: pd.DataFrame, *, motion: bool) -> list[dict[str, Any]]:
@@ -170,7 +175,7 @@ def trusted(table: pd.DataFrame, *, motion: bool) -> list[dict[str, Any]]:
         kept = ("scenario", "about", "rate", "rate_low", "rate_high")
         verdicts = [ORDER.index(one) for one in rows["verdict"]]
         least = {"test": test, "test_about": about, "correction": correction, "verdict": ORDER[max(verdicts)]}
-        found.append({**least, "scenarios": len(rows), **{key: worst[key] for key in kept}})
+        found.append({**least, "scenarios": list(rows["scenario"]), **{key: worst[key] for key in kept}})
     return found
 
 
@@ -188,9 +193,7 @@ def told(record: Mapping[str, Any], name: str) -> str:
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (heads, *rows)]
     size = f"{record['n']} participants; {record['sets']:,} data sets without an effect for each scenario"
     heading = f"{name}: {size}; level {record['alpha']:g}; * is the model's own test"
-    notes = [f"{test} was not tried: {reason}" for test, reason in record["refused"].items()]
-    notes += [f"{scenario} was not tried: {reason}" for scenario, reason in record["skipped"].items()]
-    return "\n".join([heading, *lines, *notes]) + "\n"
+    return "\n".join([heading, *(lines if rows else ["nothing could be tried"]), *untried(record)]) + "\n"
 
 
 def verdict(count: int, sets: int, alpha: float) -> str:
@@ -205,10 +208,13 @@ def verdict(count: int, sets: int, alpha: float) -> str:
 
 
 def _passed(trial: Trial, seed: int, batch: Sequence[int]) -> np.ndarray:
-    """Return whether anything passed, in each data set, test and correction ``(n_sets, n_tests, n_corrections)``."""
+    """Return whether anything passed, in each data set, test and correction ``(n_sets, n_tests, n_corrections)``.
+
+    It is NaN where nothing could be tested.
+    """
     found = np.zeros((len(batch), len(trial.tests), len(CORRECTIONS)))
     for row, number in zip(found, batch, strict=True):
-        random = np.random.default_rng([seed, number])
+        random = np.random.default_rng([seed, crc32(trial.name.encode()), number])
         families = trial.source.draw(random)
         for counted, asked in zip(row, trial.tests, strict=True):
             own = replace(asked, model=replace(asked.model, seed=int(random.integers(2**31))))
@@ -216,11 +222,12 @@ def _passed(trial: Trial, seed: int, batch: Sequence[int]) -> np.ndarray:
     return found
 
 
-def _found(asked: Question, families: Sequence[Family], trial: Trial) -> list[bool]:
+def _found(asked: Question, families: Sequence[Family], trial: Trial) -> list[float]:
     joined = EdgeNetworks(asked, trial.n_parcels, trial.blocks)
     primary, others, networks, edges = asked.tested(families, joined.listeners)
     least = [primary.p, others.p_fwe, networks.p_fwe, edges.p_fwe, edges.q_fdr]
     if joined.listeners:
         least += [joined.nbs.result().p_edge, joined.scores.result().p_fwe, joined.blocks.result().p_fwe]
     least += [np.empty(0)] * (len(CORRECTIONS) - len(least))
-    return [bool((np.nan_to_num(p, nan=1.0) <= asked.model.alpha + sys.float_info.epsilon).any()) for p in least]
+    smallest = [np.min(p, initial=np.inf, where=np.isfinite(p)) for p in least]
+    return [float(p <= asked.model.alpha + sys.float_info.epsilon) if p < np.inf else np.nan for p in smallest]

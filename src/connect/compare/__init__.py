@@ -128,9 +128,10 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = read(Measure, measure).unit
     record = summarise(results, table, outcome, asked)
-    edges = outcome.of(np.where(outcome.use, sessions.connectomes, np.nan))
+    every = np.where(outcome.use, sessions.connectomes, np.nan)
+    edges, before = outcome.of(every), outcome.before(every)
     moved = motion_test(outcome.rows, settings, model)
-    told = {"variances": asked.variances(edges), "cautions": cautions(asked, edges)}
+    told = {"variances": asked.variances(edges), "cautions": cautions(asked, edges, before)}
     write_record(summary, {**names, "unit": unit, **record, **told, "motion": moved})
 
 

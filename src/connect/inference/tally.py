@@ -2,7 +2,7 @@
 
 The statistic is R², the share of the variance left by the nuisance that the effect explains: t² and F grow with it.
 Products come in single precision; what lies so near a bar that single precision cannot decide is computed again in
-double precision. Counts are thus those of double precision, whatever the size of the blocks and the machine.
+double precision. Counts are thus those of double precision, whatever the size of the blocks.
 """
 
 from __future__ import annotations

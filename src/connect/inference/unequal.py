@@ -29,6 +29,9 @@ from connect.inference.rows import Space, space
 MOVES = 32
 """Rearrangements that are worked on at once."""
 
+FITTED = 1e-6
+"""Share of a participant's variance that the nuisance leaves, below which their residual is rounding and no more."""
+
 TOLERANCE = 1e-5
 """Relative difference below which two statistics count as equal."""
 
@@ -147,7 +150,7 @@ def _null(raw: Moved, found: Space, made: Arms, prior: np.ndarray) -> tuple[Move
     n, q = len(raw.residuals), made.load.shape[1]
     variances = moments(raw, made, np.arange(n)[None])[1]
     spread = np.sqrt(shrunk_ratios(variances, made, prior, power=0.5)[:, 0])
-    inner = 1 - np.square(found.nuisance).sum(axis=1)
+    inner = np.maximum(1 - np.square(found.nuisance).sum(axis=1), FITTED)
     residuals = raw.residuals / np.sqrt(inner)[:, None] / (made.members.T @ spread)
     weight = np.einsum("gqr,ge->eqr", made.load, np.square(spread))
     sums = np.einsum("gi,iq,ge->eq", made.members, made.full[:, :q], spread, optimize=True)

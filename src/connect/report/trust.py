@@ -7,19 +7,29 @@ from typing import Any
 
 from connect.report import wording
 from connect.settings.calibration import CORRECTIONS
+from connect.words import listed
+from connect.words import untried as untried_lines
 
 
 def trust_in_words(trust: Mapping[str, Any]) -> str:
     """Return what kept its level with the model's own test, what did not and where, and what would."""
+    if not trust["trusted"]:
+        return "Nothing could be tried: no scenario of the calibration fits the model."
     own = [row for row in trust["trusted"] if row["test"] == trust["method"]]
     kept = [row for row in own if row["verdict"] in ("holds", "conservative")]
-    scenarios = max(row["scenarios"] for row in own)
-    size = f"{trust['sets']:,} data sets without an effect in each of {scenarios} scenarios, {trust['n']} participants"
-    text = f"With the model’s own test ({own[0]['test_about']}; {size}), the level of {trust['alpha']:g} was kept "
+    scenarios = {name for row in own for name in row["scenarios"]}
+    size = f"{trust['sets']:,} data sets without an effect in each of {len(scenarios)} scenarios"
+    about = f"{own[0]['test_about']}; {size}, {trust['n']} participants"
+    text = f"With the model’s own test ({about}), the level of {trust['alpha']:g} was kept "
     if len(kept) == len(own):
         return text + "everywhere."
-    text += f"for {_listed([row['correction'] for row in kept])}." if kept else "nowhere in all scenarios."
+    text += f"for {listed([CORRECTIONS[row['correction']] for row in kept])}." if kept else "nowhere in all scenarios."
     return " ".join([text, *(_lost(row, trust) for row in own if row not in kept)])
+
+
+def untried(trust: Mapping[str, Any]) -> list[str]:
+    """Return which scenarios and tests were not tried, and why."""
+    return untried_lines(trust)
 
 
 def corrected(correction: str) -> str:
@@ -37,17 +47,11 @@ def _lost(row: Mapping[str, Any], trust: Mapping[str, Any]) -> str:
     others = [
         one["test_about"]
         for one in trust["trusted"]
-        if one["correction"] == row["correction"] and one["verdict"] in ("holds", "conservative")
+        if one["correction"] == row["correction"]
+        and one["verdict"] in ("holds", "conservative")
+        and row["scenario"] in one["scenarios"]
     ]
     word = "nearly kept" if row["verdict"] == "nearly holds" else "not kept"
-    better = f"; {_joined(others)} kept it" if others else ""
+    better = f"; {listed(others)} kept it" if others else ""
     what = CORRECTIONS[row["correction"]]
     return f"It was {word} for the {what}: at worst {rate(row)}, with: {row['about']}{better}."
-
-
-def _listed(corrections: list[str]) -> str:
-    return _joined([CORRECTIONS[one] for one in corrections])
-
-
-def _joined(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -23,7 +23,8 @@ class Figure:
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
     height: float = setting(
-        "height of a row of panels; in `denoising` and `calibration`, least height of the row of a strategy",
+        "height of a row of panels; in `calibration` that of a scenario, in `denoising` the least of the row of "
+        "a strategy",
         default=90.0,
         unit="mm",
         minimum=5,

@@ -67,6 +67,13 @@ class Plan:
             "calibrations": (self.calibration,) if self.calibration else (),
         }
 
+    def check_figures(self, kinds: Mapping[str, str], where: object) -> None:
+        """Refuse a figure of a calibration in a plan without one; ``kinds`` are those of the figures by name."""
+        shown = [name for name, kind in kinds.items() if kind == "calibration"]
+        if shown and not self.calibration:
+            todo = f"name one, such as `calibration: standard`, or take `{shown[0]}` out of `figures`"
+            raise UserError(f"{where}, key calibration", f"a calibration, which `{shown[0]}` shows", "none", todo)
+
     def pass_of(self, atlas: str) -> str:
         """Return the entry of ``atlases`` (the pass over the images) that reads this atlas."""
         return next(together for together in self.atlases if atlas in together.split("+"))

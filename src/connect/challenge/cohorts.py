@@ -257,8 +257,8 @@ def unequal_arms(base: Base) -> Cohort:
 
 @scenario(
     "missing-sessions",
-    "sessions after are missing: 30 % in one arm, 10 % in the others",
-    "sessions after are missing: 30 % in a quarter of the participants, 10 % in the others",
+    "sessions after are missing: 30 % in one arm, 10 % elsewhere",
+    "sessions after are missing: 30 % in a quarter, 10 % elsewhere",
 )
 def missing_sessions(base: Base) -> Cohort:
     """Return the cohort without some sessions, by chance, more of them in the smallest arm."""

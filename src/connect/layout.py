@@ -85,3 +85,8 @@ def choice(kind: str, name: str, folder: Path | str = CHOICES) -> str:
 def scans_table(cohort: str, folder: Path | str = CHOICES) -> str:
     """Return the path of a cohort's scans table."""
     return str(Path(folder) / "cohorts" / f"{cohort}.scans.tsv")
+
+
+def files_table(cohort: str, folder: Path | str = CHOICES) -> str:
+    """Return the path of a cohort's files table, which a fetched cohort has."""
+    return str(Path(folder) / "cohorts" / f"{cohort}.files.tsv")

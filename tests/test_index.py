@@ -18,7 +18,8 @@ import connect.index.scanners
 from connect.config import read
 from connect.errors import UserError
 from connect.index import index
-from connect.index.draft import draft, find_participants, guess_phases
+from connect.index.draft import Origin, draft, find_participants, guess_phases
+from connect.index.folders import sources
 from connect.index.scanners import scanner
 from connect.scans import Scan, read_scans
 from connect.settings.cohort import Cohort
@@ -633,7 +634,7 @@ def test_guessed_phases(labels: list[str], expected: dict[str, str]) -> None:
 @pytest.mark.parametrize("labels", [["01", "02", "03"], ["no", "yes"], ["1e3", "2"], ["on"], ["null", "x"]])
 def test_every_label_can_be_read_again(tmp_path: Path, labels: list[str]) -> None:
     sheet = tmp_path / "c.yaml"
-    sheet.write_text(draft(sheet, tmp_path, None, labels))
+    sheet.write_text(draft(sheet, Origin(tmp_path, None), labels))
     cohort = read(Cohort, sheet)
     assert set(cohort.sessions) == set(guess_phases(labels))
     for label in labels[2:]:
@@ -642,7 +643,7 @@ def test_every_label_can_be_read_again(tmp_path: Path, labels: list[str]) -> Non
 
 
 def test_further_sessions_are_shown_but_not_used(tmp_path: Path) -> None:
-    text = draft(tmp_path / "c.yaml", tmp_path, None, ["pre", "post", "post2"])
+    text = draft(tmp_path / "c.yaml", Origin(tmp_path, None), ["pre", "post", "post2"])
     assert "  # post2: {phase: post, condition: NAME}" in text
 
 
@@ -656,7 +657,7 @@ def test_paths_far_away_are_absolute(
     for place, written in ((near, "../../../data: 1"), (far, str(far))):
         sheet = Path("config/cohorts/c.yaml")
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        sheet.write_text(draft(sheet, place, None, ["pre"]))
+        sheet.write_text(draft(sheet, Origin(place, None), ["pre"]))
         cohort = read(Cohort, sheet)
         assert str(cohort.derivatives) == os.path.normpath(sheet.parent / written)
         assert cohort.derivatives.resolve() == place.resolve()
@@ -681,10 +682,10 @@ def test_where_participants_are_looked_for(tmp_path: Path, place: str, descripti
     (tmp_path / place).mkdir(exist_ok=True)
     table = tmp_path / place / "participants.tsv"
     table.write_text("participant_id\nsub-01\n")
-    found = find_participants(folder, ["sub-01", "sub-02"])
+    found = find_participants((folder, *sources(folder)), ["sub-01", "sub-02"])
     assert found is not None
     assert found.resolve() == table
-    assert find_participants(folder, ["sub-03"]) is None
+    assert find_participants((folder, *sources(folder)), ["sub-03"]) is None
 
 
 def test_participants_by_file_address_and_of_a_sibling(tmp_path: Path) -> None:
@@ -694,9 +695,9 @@ def test_participants_by_file_address_and_of_a_sibling(tmp_path: Path) -> None:
     for place in (sibling, linked):
         place.mkdir()
         (place / "participants.tsv").write_text("participant_id\nsub-01\n")
-    assert find_participants(folder, ["sub-01"]) == sibling / "participants.tsv"
+    assert find_participants((folder, *sources(folder)), ["sub-01"]) == sibling / "participants.tsv"
     (folder / "dataset_description.json").write_text(json.dumps({"DatasetLinks": {"raw": linked.as_uri()}}))
-    assert find_participants(folder, ["sub-01"]) == linked / "participants.tsv"
+    assert find_participants((folder, *sources(folder)), ["sub-01"]) == linked / "participants.tsv"
 
 
 def test_participants_that_are_nowhere(fmriprep: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The files table of a fetched cohort: where each file comes from, and what it must be; written by ``connect index``."""
+"""The files table of a fetched cohort: where each file comes from and what it must be; ``connect index`` writes it."""
 
 from __future__ import annotations
 

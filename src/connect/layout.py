@@ -12,6 +12,9 @@ ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat",
 CHOICES = "config"
 """Folder of the choices, in the folder where the workflow runs."""
 
+DATA = "data"
+"""Folder of fetched data, with a folder for each cohort, in the folder where the workflow runs."""
+
 _PART = re.compile(r"^([a-z]+)-([A-Za-z0-9]+)$")
 
 
@@ -64,6 +67,27 @@ def qc_series_name(scan: str) -> str:
 def carpet_name(scan: str) -> str:
     """Return the file name of a scan's carpet: some voxels, volume by volume."""
     return f"{scan}_desc-carpet_bold.tsv"
+
+
+FETCHED = {
+    "bold": "desc-preproc_bold.nii.gz",
+    "bold_json": "desc-preproc_bold.json",
+    "mask": "desc-brain_mask.nii.gz",
+    "confounds": "desc-confounds_timeseries.tsv",
+    "confounds_json": "desc-confounds_timeseries.json",
+}
+"""How the files of a fetched scan end; the rule `fetch` declares those that every scan has."""
+
+
+def fetched_name(scan: str, kind: str) -> str:
+    """Return where a file of a fetched scan stands, relative to the cohort's folder of data.
+
+    Examples
+    --------
+    >>> fetched_name("sub-01_task-rest", "mask")
+    'sub-01_task-rest/sub-01_task-rest_desc-brain_mask.nii.gz'
+    """
+    return f"{scan}/{scan}_{FETCHED[kind]}"
 
 
 def bids_label(name: str) -> str:

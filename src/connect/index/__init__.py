@@ -1,4 +1,4 @@
-"""Write the scans table of a cohort, and a first draft of its cohort file, from an fMRIPrep folder."""
+"""Write the scans table of a cohort, and a first draft of its cohort file, from an fMRIPrep folder or an accession."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from connect.errors import UserError
-from connect.index.draft import write_draft
+from connect.files import File, write_files
+from connect.index.draft import Origin, find_participants, listed, write_draft
 from connect.index.fmriprep import find_scans
-from connect.layout import choice, scans_table
+from connect.index.folders import sources
+from connect.index.openneuro import PREFIX, about, check_derivatives, open_accession, pin, told_size
+from connect.index.trees import Folder
+from connect.layout import DATA, choice, files_table, scans_table
 from connect.scans import Scan, write_scans
 from connect.tables import written
 
 
-def index(fmriprep: Path, /, cohort: str, space: str = "", task: str = "", choices: Path = Path("config")) -> None:
-    """List the scans of an fMRIPrep folder as the scans table of a cohort, and draft its cohort file.
+def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", choices: Path = Path("config")) -> None:
+    """List the scans of fMRIPrep's derivatives as the scans table of a cohort, and draft its cohort file.
 
-    A cohort file that exists is left as it is. What was found is told on standard output.
+    Of an OpenNeuro accession the public bucket is listed, and only text and the headers of images are read; its files
+    table says where each file comes from, with size and checksum. A cohort file that exists is left as it is. What was
+    found is told on standard output.
 
     Parameters
     ----------
-    fmriprep
-        fMRIPrep folder (`--level full`). Nothing is written to it.
+    source
+        fMRIPrep folder (`--level full`), to which nothing is written; or an accession such as `openneuro:ds003007`.
     cohort
         Name of the cohort: letters, digits and `-`.
     space
@@ -38,22 +44,49 @@ def index(fmriprep: Path, /, cohort: str, space: str = "", task: str = "", choic
     Raises
     ------
     UserError
-        If the folder holds no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
-        confounds or its repetition time.
+        If there are no fully preprocessed scans, if the space is ambiguous, if a scan lacks its mask, its confounds or
+        its repetition time, or if OpenNeuro cannot be reached or has no derivatives of the dataset.
     """
     if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
         raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
-    scans, notes = find_scans(fmriprep, space, task)
     table, sheet = Path(scans_table(cohort, choices)), Path(choice("cohorts", cohort, choices))
+    pins = Path(files_table(cohort, choices))
+    if str(source).startswith(PREFIX):
+        scans, files, origin, notes = _of_accession(str(source), cohort, space, task)
+        notes.append(f"to be fetched: {told_size(files)}")
+        with written(pins) as aside:
+            write_files(aside, files)
+    else:
+        scans, origin, notes = _of_folder(Path(source), space, task)
+        pins.unlink(missing_ok=True)
     if len({scan.task for scan in scans}) > 1:
         notes.append("CHECK: scans of several tasks, which are averaged within a session; choose one with --task")
-    notes += write_draft(sheet, fmriprep, scans)
+    notes += write_draft(sheet, origin, scans)
     with written(table) as aside:
         write_scans(aside, scans)
     sys.stdout.write(
         f"{summary(scans, notes)}\nwrote {table}\nnext: check {sheet}, then name the cohort and its models"
         f" in {choices / 'config.yaml'}: `{cohort}: [MODEL]`\n"
     )
+
+
+def _of_folder(fmriprep: Path, space: str, task: str) -> tuple[list[Scan], Origin, list[str]]:
+    around = sources(fmriprep)
+    scans, notes = find_scans(Folder(fmriprep), [Folder(folder) for folder in around], space, task)
+    table = find_participants((fmriprep, *around), {scan.participant_id for scan in scans})
+    people = listed(Folder(table.parent).text(table.name)) if table else frozenset()
+    return scans, Origin(fmriprep, table, people), notes
+
+
+def _of_accession(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan], list[File], Origin, list[str]]:
+    raw, derivatives = open_accession(source)
+    check_derivatives(raw, derivatives)
+    scans, notes = find_scans(derivatives, [raw], space, task)
+    placed, files = pin(scans, derivatives, raw)
+    folder, table = Path(DATA, cohort), "participants.tsv"
+    people = listed(raw.text(table)) if table in raw.files else frozenset()
+    origin = Origin(folder, folder / "dataset" / table if people else None, people, *about(raw, source), fetched=True)
+    return placed, files, origin, notes
 
 
 def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +15,6 @@ import yaml
 
 from connect.config import read
 from connect.index.fmriprep import few
-from connect.index.folders import sources
 from connect.scans import Scan
 from connect.settings.cohort import Cohort
 from connect.tables import written
@@ -23,24 +24,52 @@ WORDS: Mapping[Phase, tuple[str, str]] = {"pre": ("pre|base", "1"), "post": ("po
 """What a session label of each phase tends to contain: words, and where no label has one, a digit."""
 
 
-def write_draft(sheet: Path, fmriprep: Path, scans: Sequence[Scan]) -> list[str]:
+@dataclass(frozen=True)
+class Origin:
+    """Where the data of a cohort are.
+
+    Attributes
+    ----------
+    derivatives
+        Folder of the derivatives.
+    participants
+        The participants table; None if it is not known.
+    listed
+        Participants that it has a row for.
+    title
+        Name of the dataset, if it tells one.
+    source
+        Citation or address of the dataset, if it tells one.
+    fetched
+        Whether the workflow fetches the files.
+    """
+
+    derivatives: Path
+    participants: Path | None
+    listed: frozenset[str] = frozenset()
+    title: str = ""
+    source: str = ""
+    fetched: bool = False
+
+
+def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> list[str]:
     """Write the draft of a cohort file, unless the file exists; return what the user has to know and to check."""
+    labels, table = session_labels(scans), origin.participants
     if sheet.exists():
-        return [f"{sheet} exists and is left as it is", *_review(sheet, fmriprep, scans)]
-    people = {scan.participant_id for scan in scans}
-    table = find_participants(fmriprep, people)
-    text = draft(sheet, fmriprep, table, session_labels(scans))
-    with written(sheet) as aside:
-        aside.write_text(text, encoding="utf-8")
-    labels = session_labels(scans)
-    notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
-    unused = [label for label in labels if label not in guess_phases(labels)]
-    if unused:
-        notes.append(f"CHECK {sheet}: {len(unused)} of {len(labels)} sessions are not compared ({', '.join(unused)})")
-    if table is None:
-        return [*notes, f"CHECK the participants in {sheet}: no participants.tsv was found, the path must be corrected"]
-    lacking = sorted(people - _listed(table))
-    if lacking:
+        notes = [f"{sheet} exists and is left as it is", *_review(sheet, origin.derivatives, scans)]
+    else:
+        with written(sheet) as aside:
+            aside.write_text(draft(sheet, origin, labels), encoding="utf-8")
+        notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
+        unused = [label for label in labels if label not in guess_phases(labels)]
+        if unused:
+            few_of = f"{len(unused)} of {len(labels)} sessions are not compared ({', '.join(unused)})"
+            notes.append(f"CHECK {sheet}: {few_of}")
+        if table is None:
+            lacks = "no participants.tsv was found, the path must be corrected"
+            return [*notes, f"CHECK the participants in {sheet}: {lacks}"]
+    lacking = sorted({scan.participant_id for scan in scans} - origin.listed)
+    if table is not None and lacking:
         notes.append(f"CHECK {table}: no row for {few(lacking)}")
     return notes
 
@@ -74,29 +103,32 @@ def guess_phases(labels: Sequence[str]) -> dict[str, Phase]:
     return guessed
 
 
-def draft(sheet: Path, fmriprep: Path, participants: Path | None, labels: Sequence[str]) -> str:
+def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
     """Return the text of a cohort file.
 
     Parameters
     ----------
     sheet
         Where the file will stand: its paths are relative to that folder where this makes sense.
-    fmriprep
-        fMRIPrep folder.
-    participants
-        The participants table; None if it is not known.
+    origin
+        Where the data are.
     labels
         Session labels.
     """
-    paths = {
-        "title": sheet.stem,
-        "derivatives": _relative(fmriprep, sheet.parent),
-        "participants": _relative(participants or fmriprep / "participants.tsv", sheet.parent),
+    entries = {
+        "title": origin.title or sheet.stem,
+        "derivatives": _relative(origin.derivatives, sheet.parent),
+        "participants": _relative(origin.participants or origin.derivatives / "participants.tsv", sheet.parent),
+        **({"source": origin.source} if origin.source else {}),
     }
     phases = guess_phases(labels)
     others = [label for label in labels if label not in phases]
-    lines = [f"{key}: {_quoted(value)}" for key, value in paths.items()]
-    if participants is None:
+    lines = [f"{key}: {_quoted(value)}" for key, value in entries.items()]
+    if origin.fetched:
+        lines += [
+            "# With `keep_images: false` an image is deleted once it is parcellated, so that disk for a few is enough."
+        ]
+    if origin.participants is None:
         lines.append("# CHECK: no participants.tsv was found; correct its path.")
     if not phases:
         return "\n".join([*lines, "# The scans have no session, so there is no before and after.", "sessions: {}", ""])
@@ -109,17 +141,23 @@ def draft(sheet: Path, fmriprep: Path, participants: Path | None, labels: Sequen
     return "\n".join([*lines, ""])
 
 
-def find_participants(fmriprep: Path, people: Collection[str]) -> Path | None:
-    """Return the participants.tsv that lists some of these people: in the fMRIPrep folder, or in its raw dataset."""
-    tables = (folder / "participants.tsv" for folder in (fmriprep, *sources(fmriprep)))
-    return next((table for table in tables if table.is_file() and _listed(table) & set(people)), None)
+def find_participants(folders: Iterable[Path], people: Collection[str]) -> Path | None:
+    """Return the first participants.tsv in some folders that lists some of these people."""
+    tables = (folder / "participants.tsv" for folder in folders)
+    return next((table for table in tables if table.is_file() and listed(_text(table)) & set(people)), None)
 
 
-def _review(sheet: Path, fmriprep: Path, scans: Sequence[Scan]) -> Iterator[str]:
+def listed(text: str) -> frozenset[str]:
+    """Return the participants that a participants table has a row for."""
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    return frozenset(row.get("participant_id") or "" for row in rows)
+
+
+def _review(sheet: Path, derivatives: Path, scans: Sequence[Scan]) -> Iterator[str]:
     """Yield where an existing cohort file and what was indexed differ."""
     cohort = read(Cohort, sheet)
-    if cohort.derivatives.resolve() != fmriprep.resolve():
-        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but {fmriprep} was indexed"
+    if cohort.derivatives.resolve() != derivatives.resolve():
+        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {derivatives}"
     unknown = [label for label in session_labels(scans) if label not in cohort.sessions]
     if unknown:
         yield f"{sheet} says nothing of the sessions {', '.join(unknown)}: they are not compared"
@@ -138,9 +176,8 @@ def _phase(label: str) -> Phase:
     return "pre" if _match([label], "pre") else "post"
 
 
-def _listed(table: Path) -> set[str]:
-    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return {row.get("participant_id") or "" for row in csv.DictReader(file, delimiter="\t")}
+def _text(table: Path) -> str:
+    return table.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _relative(path: Path, folder: Path) -> str:

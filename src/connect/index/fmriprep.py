@@ -1,17 +1,17 @@
-"""Find the scans of an fMRIPrep folder: each preprocessed image with its mask, its confounds and its timing."""
+"""Find the scans among fMRIPrep's derivatives: each preprocessed image with its mask, its confounds and its timing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from connect.acquisition import differing, told
 from connect.config import suggest
 from connect.errors import UserError
-from connect.index.folders import list_files
 from connect.index.scanners import read_scanners
-from connect.index.timing import BOLD, Timing, read_timing
+from connect.index.timing import BOLD, Timing, own_sidecar, read_timing
+from connect.index.trees import Tree
 from connect.layout import entities
 from connect.scans import Scan
 
@@ -27,13 +27,15 @@ Bolds = Mapping[str, Mapping[str, str]]
 """Path of each preprocessed image, relative to the fMRIPrep folder: its BIDS entities."""
 
 
-def find_scans(fmriprep: Path, space: str = "", task: str = "") -> tuple[list[Scan], list[str]]:
-    """Return the scans of an fMRIPrep folder, sorted by path, and what the user has to know about the selection.
+def find_scans(tree: Tree, raws: Iterable[Tree], space: str = "", task: str = "") -> tuple[list[Scan], list[str]]:
+    """Return the scans of fMRIPrep's derivatives, sorted by path, and what the user has to know about the selection.
 
     Parameters
     ----------
-    fmriprep
-        fMRIPrep folder (``--level full``).
+    tree
+        What fMRIPrep wrote (``--level full``).
+    raws
+        Where the raw dataset may be, the likeliest first.
     space
         Space in fMRIPrep's notation, such as ``MNI152NLin6Asym:res-2``; empty for MNI152NLin2009cAsym if it is there,
         else the only standard space.
@@ -43,20 +45,20 @@ def find_scans(fmriprep: Path, space: str = "", task: str = "") -> tuple[list[Sc
     Raises
     ------
     UserError
-        If the folder holds no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
+        If there are no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
         confounds or its repetition time.
     """
-    files = list_files(fmriprep)
-    every: Bolds = {path: entities(PurePosixPath(path).name) for path in sorted(files) if BOLD.search(path)}
-    _check_level(fmriprep, files, every)
+    every: Bolds = {path: entities(PurePosixPath(path).name) for path in sorted(tree.files) if BOLD.search(path)}
+    _check_level(tree, every)
     of_task, task_notes = choose_task(every, task)
     bolds, space_notes = choose_space(of_task, space)
-    partners, partner_notes = _partners(fmriprep, bolds, files)
-    timings = {path: read_timing(fmriprep, path, files) for path in bolds}
-    scanners, scanner_notes = read_scanners(fmriprep, {path: _run(path) for path in bolds}, files)
+    partners, partner_notes = _partners(tree, bolds)
+    tree.prepare([*bolds, *(sidecar for path in bolds if (sidecar := own_sidecar(path)) in tree.files)])
+    timings = {path: read_timing(tree, path) for path in bolds}
+    scanners, scanner_notes = read_scanners(tree, raws, {path: _run(path) for path in bolds})
     scans = [_scan(path, found, timings[path], scanners[path], *partners[path]) for path, found in bolds.items()]
     _check_unique(scans)
-    lost = {folder.name for folder in fmriprep.glob("sub-*/")} - {scan.participant_id for scan in scans}
+    lost = tree.participants - {scan.participant_id for scan in scans}
     lost_notes = [f"CHECK participants without a scan that fits: {few(sorted(lost))}"] if lost else []
     change_notes = [f"CHECK {line}" for line in told(differing(vars(scan) for scan in scans), "scans")]
     read_notes = [*_timing_notes(timings), *scanner_notes, *change_notes]
@@ -102,15 +104,17 @@ def few(items: Sequence[str], limit: int = 5) -> str:
     return "; ".join(items[:limit]) + more
 
 
-def _check_level(fmriprep: Path, files: Iterable[str], bolds: Bolds) -> None:
-    if not any(fmriprep.glob("sub-*/")):
-        raise UserError(fmriprep, "a folder `sub-*` for each participant", "none", "give the fMRIPrep folder itself")
+def _check_level(tree: Tree, bolds: Bolds) -> None:
+    if not tree.participants:
+        raise UserError(
+            tree.where(), "a folder `sub-*` for each participant", "none", "give the fMRIPrep folder itself"
+        )
     lacking = [] if bolds else ["no preprocessed image (`*_desc-preproc_bold.nii.gz`)"]
-    if not any(path.endswith(CONFOUNDS) for path in files):
+    if not any(path.endswith(CONFOUNDS) for path in tree.files):
         lacking.append("no confounds table (`*_desc-confounds_timeseries.tsv`)")
     if lacking:
         todo = "rerun fMRIPrep with `--level full` (or give its folder, if this is the raw dataset)"
-        raise UserError(fmriprep, "fully preprocessed scans", " and ".join(lacking), todo)
+        raise UserError(tree.where(), "fully preprocessed scans", " and ".join(lacking), todo)
 
 
 def _check_unique(scans: Iterable[Scan]) -> None:
@@ -150,9 +154,9 @@ def _run(bold: str) -> str:
     return f"{folder}/{'_'.join(parts)}"
 
 
-def _partners(fmriprep: Path, bolds: Bolds, files: Collection[str]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+def _partners(tree: Tree, bolds: Bolds) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """Return the mask and the confounds of each image, and a note on confounds tables that are there twice."""
-    partners, lacking, doubles = {}, [], []
+    files, partners, lacking, doubles = tree.files, {}, [], []
     for path in bolds:
         masks = [mask for end in (".nii.gz", ".nii") if (mask := BOLD.sub("_desc-brain_mask" + end, path)) in files]
         confounds = [table for end in CONFOUNDS if (table := _run(path) + end) in files]
@@ -163,7 +167,7 @@ def _partners(fmriprep: Path, bolds: Bolds, files: Collection[str]) -> tuple[dic
     if lacking:
         must = "the brain mask and the confounds of every scan"
         todo = "rerun fMRIPrep with `--level full` for them, or take their images out of the folder"
-        raise UserError(fmriprep, must, f"{len(lacking)} missing: {few(lacking)}", todo)
+        raise UserError(tree.where(), must, f"{len(lacking)} missing: {few(lacking)}", todo)
     return partners, [f"confounds under both names, the newer one is read: {few(doubles)}"] if doubles else []
 
 

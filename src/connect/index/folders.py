@@ -1,4 +1,4 @@
-"""Folders of datasets: the files in one, and those from which derivatives were made."""
+"""Folders on disk from which derivatives may have been made."""
 
 from __future__ import annotations
 
@@ -11,41 +11,16 @@ from urllib.parse import unquote, urlparse
 from connect.errors import UserError
 from connect.tables import read_record
 
-SKIPPED = ("anat", "figures", "log", "logs", "sourcedata")
-
-
-def list_files(folder: Path) -> set[str]:
-    """Return the paths, relative to a dataset's folder, of the files at its top and in its participants' folders.
-
-    Hidden files (such as ``._*`` of macOS) and folders without functional images are left out. Links to files count
-    even if they point nowhere, as in a dataset whose content was not fetched yet.
-    """
-    if not folder.is_dir():
-        raise UserError(folder, "an fMRIPrep folder", "no such folder", "correct the path")
-    found: set[str] = set()
-    waiting = [""]
-    while waiting:
-        here = waiting.pop()
-        with os.scandir(folder / here) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if not entry.is_dir():
-                    found.add(here + entry.name)
-                elif entry.name not in SKIPPED and (here or entry.name.startswith("sub-")):
-                    waiting.append(f"{here}{entry.name}/")
-    return found
-
 
 def sources(fmriprep: Path) -> list[Path]:
-    """Return the folders where the raw dataset of an fMRIPrep folder may be, the likeliest first.
+    """Return the other folders, among those that are there, where the raw dataset may be, the likeliest first.
 
     They are those that its dataset_description.json names, the two above it, and some beside it.
     """
     around = fmriprep.absolute().parent
     own = re.sub(r"[-_]?fmriprep.*$", "", fmriprep.absolute().name, flags=re.IGNORECASE) or "."
     beside = (around / sibling for sibling in ("raw", "rawdata", "bids", own))
-    return [*_links(fmriprep), around, around.parent, *beside]
+    return [folder for folder in (*_links(fmriprep), around, around.parent, *beside) if _is_other(folder, fmriprep)]
 
 
 def _links(fmriprep: Path) -> Iterator[Path]:
@@ -61,3 +36,10 @@ def _links(fmriprep: Path) -> Iterator[Path]:
     for address in addresses:
         if isinstance(address, str) and urlparse(address).scheme in ("", "file"):
             yield fmriprep / unquote(urlparse(address).path)
+
+
+def _is_other(folder: Path, fmriprep: Path) -> bool:
+    try:
+        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK) and not folder.samefile(fmriprep)
+    except OSError:
+        return False

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from connect.errors import UserError
-from connect.index.folders import list_files, sources
 from connect.index.timing import sidecars
-from connect.tables import read_record
+from connect.index.trees import Tree
 
 FIELDS = ("Manufacturer", "ManufacturersModelName", "MagneticFieldStrength", "DeviceSerialNumber", "StationName")
 """Keys of a sidecar that tell scanners apart."""
@@ -19,7 +16,7 @@ MERGED = ("echo", "part")
 """Entities of raw images that fMRIPrep joins into one."""
 
 
-def read_scanners(fmriprep: Path, runs: Mapping[str, str], files: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def read_scanners(tree: Tree, raws: Iterable[Tree], runs: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return the scanner of each image, and what the user has to know about it.
 
     fMRIPrep rarely copies the scanner into its sidecars, so that those of the raw dataset are read for images whose own
@@ -27,12 +24,12 @@ def read_scanners(fmriprep: Path, runs: Mapping[str, str], files: Iterable[str])
 
     Parameters
     ----------
-    fmriprep
-        fMRIPrep folder.
+    tree
+        The dataset of the derivatives.
+    raws
+        Where the raw dataset may be, the likeliest first.
     runs
-        Path of each image relative to the folder: its path up to the entities that the raw image has too.
-    files
-        Files of the folder.
+        Path of each image in the derivatives: its path up to the entities that the raw image has too.
 
     Returns
     -------
@@ -41,14 +38,14 @@ def read_scanners(fmriprep: Path, runs: Mapping[str, str], files: Iterable[str])
     notes : list of str
         Where else it was read, and which sidecars could not be.
     """
-    own = [path for path in files if path.endswith("bold.json")]
-    found = {bold: scanner([read_record(fmriprep / path) for path in sidecars(bold, own)]) for bold in runs}
+    own = [path for path in tree.files if path.endswith("bold.json")]
+    found = {bold: scanner([tree.record(path) for path in sidecars(bold, own)]) for bold in runs}
     notes = []
-    for folder in sources(fmriprep):
+    for raw in raws:
         lacking = {bold: run for bold, run in runs.items() if not found[bold]}
-        told, broken = _of_raw(folder, lacking) if lacking and _is_other(folder, fmriprep) else ({}, [])
+        told, broken = _of_raw(raw, lacking) if lacking else ({}, [])
         found |= told
-        notes += [f"scanner of {len(told)} scans read from {folder}"] if told else []
+        notes += [f"scanner of {len(told)} scans read from {raw.where()}"] if told else []
         notes += [f"CHECK sidecars that could not be read: {len(broken)}, such as {broken[0]}"] if broken else []
     return found, notes
 
@@ -68,26 +65,21 @@ def scanner(records: Iterable[Mapping[str, Any]]) -> str:
     return " ".join(filter(None, (maker, model, _tesla(field), serial or station)))
 
 
-def _of_raw(folder: Path, runs: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def _of_raw(raw: Tree, runs: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return the scanners that sidecars of a raw dataset name, and the sidecars that could not be read."""
-    files = [path for path in list_files(folder) if path.endswith("bold.json")]
+    files = [path for path in raw.files if path.endswith("bold.json")]
     near = {bold: list(sidecars(f"{run}_bold.nii.gz", files, beyond=MERGED)) for bold, run in runs.items()}
     records: dict[str, dict[str, Any]] = {}
     broken = []
-    for path in sorted({path for paths in near.values() for path in paths}):
+    needed = sorted({path for paths in near.values() for path in paths})
+    raw.prepare(needed)
+    for path in needed:
         try:
-            records[path] = read_record(folder / path)
+            records[path] = raw.record(path)
         except UserError as error:
             broken.append(error.where)
     found = {bold: scanner(records[path] for path in paths if path in records) for bold, paths in near.items()}
     return {bold: text for bold, text in found.items() if text}, broken
-
-
-def _is_other(folder: Path, fmriprep: Path) -> bool:
-    try:
-        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK) and not folder.samefile(fmriprep)
-    except OSError:
-        return False
 
 
 def _text(value: object) -> str:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import zlib
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import nibabel
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from connect.errors import UserError
+from connect.index.trees import Tree
 from connect.layout import entities
-from connect.tables import read_record
 
 BOLD = re.compile(r"_desc-preproc_bold\.nii(\.gz)?$")
 """How fMRIPrep ends the name of a preprocessed image."""
-
-SECONDS = {16: 1e-3, 24: 1e-6}
-"""Codes of time units in a NIfTI header that are not seconds."""
 
 
 class Timing(NamedTuple):
@@ -33,29 +25,29 @@ class Timing(NamedTuple):
     header: float | None
 
 
-def read_timing(fmriprep: Path, bold: str, files: Collection[str] = ()) -> Timing:
+def read_timing(tree: Tree, bold: str) -> Timing:
     """Return the length of an image and its repetition time (s), as its JSON sidecar and its header give it.
+
+    A JSON file above the image, such as ``task-rest_bold.json``, holds for it too (BIDS inheritance principle), the one
+    nearest to it first.
 
     Parameters
     ----------
-    fmriprep
-        fMRIPrep folder.
+    tree
+        The dataset of the derivatives.
     bold
         Path of the image, relative to it.
-    files
-        Files of the folder; a JSON file above the image, such as ``task-rest_bold.json``, holds for it too (BIDS
-        inheritance principle), the one nearest to it first.
 
     Raises
     ------
     UserError
         If the image cannot be read, is not 4-D, or neither file gives a repetition time.
     """
-    n_volumes, header = _header(fmriprep / bold)
-    sidecar = _sidecar_time(fmriprep, bold, files)
+    n_volumes, header = tree.header(bold)
+    sidecar = _sidecar_time(tree, bold)
     if sidecar is None and header is None:
-        todo = f"add `RepetitionTime` to {_sidecar(bold)}"
-        raise UserError(fmriprep / bold, "a repetition time (s)", "none in the JSON sidecar nor in the header", todo)
+        todo = f"add `RepetitionTime` to {own_sidecar(bold)}"
+        raise UserError(tree.where(bold), "a repetition time (s)", "none in the JSON sidecar nor in the header", todo)
     return Timing(n_volumes, sidecar, header)
 
 
@@ -82,30 +74,18 @@ def sidecars(bold: str, files: Iterable[str], beyond: Collection[str] = ()) -> I
     yield from (path for *_, path in sorted(fits))
 
 
-def _header(path: Path) -> tuple[int, float | None]:
-    try:
-        image: Any = nibabel.load(path)
-    except (OSError, EOFError, zlib.error, ImageFileError, HeaderDataError) as error:
-        linked = path.is_symlink() and not path.exists()
-        got = "a link to a file that is not there (content not fetched)" if linked else error
-        raise UserError(path, "a readable NIfTI image", got, "fetch or write the file again") from error
-    if len(image.shape) != 4:
-        raise UserError(path, "a 4-D image", f"shape {image.shape}", "write the file again")
-    step = float(image.header["pixdim"][4]) * SECONDS.get(int(image.header["xyzt_units"]) & 0x38, 1.0)
-    return image.shape[3], float(f"{step:.6g}") if 0 < step < math.inf else None
-
-
-def _sidecar(bold: str) -> str:
+def own_sidecar(bold: str) -> str:
+    """Return the path of the JSON file beside a preprocessed image."""
     return BOLD.sub("_desc-preproc_bold.json", bold)
 
 
-def _sidecar_time(fmriprep: Path, bold: str, files: Collection[str]) -> float | None:
-    own = [_sidecar(bold)] if _sidecar(bold) in files else []
-    for path in itertools.chain(own, sidecars(bold, files)):
-        value = read_record(fmriprep / path).get("RepetitionTime")
+def _sidecar_time(tree: Tree, bold: str) -> float | None:
+    own = [own_sidecar(bold)] if own_sidecar(bold) in tree.files else []
+    for path in itertools.chain(own, sidecars(bold, tree.files)):
+        value = tree.record(path).get("RepetitionTime")
         if value is not None:
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 must = "`RepetitionTime` as a number of seconds above 0"
-                raise UserError(fmriprep / path, must, repr(value), "correct it")
+                raise UserError(tree.where(path), must, repr(value), "correct it")
             return float(value)
     return None

@@ -48,6 +48,11 @@ class Cohort:
     sessions: Mapping[str, Session] = setting("session label (without `ses-`): what it stands for")
     limits: Limits = setting("limits of the screen stage", default=Limits())
     source: str = setting("citation or address of the data", default="")
+    keep_images: bool = setting(
+        "whether fetched images stay on disk; with `false` each is deleted once it is parcellated, and fetched again if"
+        " a new atlas needs it. Files that were not fetched are never deleted",
+        default=True,
+    )
 
     def __post_init__(self) -> None:
         if not self.sessions:

@@ -2,7 +2,10 @@
 
 __version__ = "0.1.0"
 
-STAGES = ("parcellate", "denoise", "screen", "estimate", "assess", "compare", "challenge", "draw", "report")
+STAGES = (
+    *("fetch", "parcellate", "denoise", "screen", "estimate"),
+    *("assess", "compare", "challenge", "draw", "report"),
+)
 """The stages of the workflow in the order in which they run: the one list of them."""
 
 COMMANDS = ("index", "calibrate", "simulate", "reference")

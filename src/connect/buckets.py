@@ -40,7 +40,7 @@ REACH = 20.0
 LONGEST = 30.0
 """Longest wait between two tries (s)."""
 
-PIECE = 4 * 2**20
+PIECE = 2 * 2**20
 """Bytes of an object that are handed on at a time."""
 
 
@@ -119,7 +119,7 @@ class Bucket:
     def _open(self, region: str) -> S3Store:
         return S3Store(
             self.name,
-            endpoint=self.endpoint or None,
+            endpoint=self.endpoint or f"https://s3.{region}.amazonaws.com",
             region=region,
             skip_signature=True,
             # Names with dots, as openneuro.org, have no valid certificate as part of a host's name.
@@ -209,5 +209,4 @@ def _region(bucket: str) -> str:
 
 def _first(error: BaseError) -> str:
     """Return what an error says, without the details of how the library came to it."""
-    text = str(error).split("\n")[0]
-    return " ".join(text.split())[:300]
+    return " ".join(str(error).split("\n")[0].split(" - ")[-1].split())[:200]

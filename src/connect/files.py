@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from connect.errors import UserError
+from connect.layout import DATA
 from connect.scans import MISSING, check_columns
+from connect.settings.cohort import Cohort
 
 OF_COHORT = ""
 """What stands for the scan of a file that belongs to the whole cohort, such as the participants table."""
@@ -88,6 +90,31 @@ def write_files(path: Path | str, files: Iterable[File]) -> None:
         writer.writerow(COLUMNS)
         for row in files:
             writer.writerow([MISSING if value in ("", None) else value for value in dataclasses.astuple(row)])
+
+
+def pins_of(files: Iterable[File]) -> dict[str, str]:
+    """Return in words, for each scan, where its files come from and what they must be."""
+    pins: dict[str, list[str]] = {}
+    for file in files:
+        pins.setdefault(file.scan, []).append(f"{file.path} {file.uri} {file.checksum}")
+    return {scan: "; ".join(texts) for scan, texts in pins.items()}
+
+
+def check_fetched(cohort: Cohort, name: str, fetched: bool, where: object) -> None:
+    """Check that a cohort file fits to whether the workflow fetches the cohort's files.
+
+    Raises
+    ------
+    UserError
+        If a fetched cohort expects its files elsewhere, or one that is not fetched is to lose its images.
+    """
+    folder = Path(DATA, name)
+    if fetched and cohort.derivatives != folder:
+        todo = f"write `derivatives: ../../{folder.as_posix()}`, or delete {name}.files.tsv if the files are on disk"
+        raise UserError(f"{where}, key derivatives", f"{folder}, where fetched files are put", cohort.derivatives, todo)
+    if not (fetched or cohort.keep_images):
+        must = "`true` for a cohort without a files table: what was not fetched is never deleted"
+        raise UserError(f"{where}, key keep_images", must, "false", "remove the key")
 
 
 def _file(where: str, row: Mapping[str, str]) -> File:

@@ -5,8 +5,9 @@ from pathlib import Path
 from connect.config import Place, parse as parsed, read
 from connect.digest import code
 from connect.errors import UserError
-from connect.layout import choice, scans_table
-from connect.scans import read_scans
+from connect.files import OF_COHORT, check_fetched, pins_of, read_files
+from connect.layout import choice, files_table, scans_table
+from connect.scans import MISSING, read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
 from connect.settings.cohort import Cohort
@@ -36,6 +37,9 @@ try:
     }
     PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
+    FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
+    for name, cohort in CHOICES["cohorts"].items():
+        check_fetched(cohort, name, name in FETCHED, choice("cohorts", name))
     for cohort, scans in SCANS.items():
         for name, atlas in CHOICES["atlases"].items():
             atlas.check_space(choice("atlases", name), {scan.space for scan in scans}, scans_table(cohort))
@@ -44,6 +48,7 @@ except UserError as error:
     sys.exit(2)
 COHORTS = CHOICES["cohorts"]
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
+PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
 
 
 wildcard_constraints:
@@ -68,6 +73,16 @@ def of_scan(column):
     return lambda wildcards: str(
         COHORTS[wildcards.cohort].derivatives / getattr(SCAN[wildcards.cohort][wildcards.scan], column)
     )
+
+
+def pinned(cohort, scan):
+    """Return what the files of a scan must be: where they come from and their checksums."""
+    return PINS[cohort].get(scan, "")
+
+
+def any_of(names):
+    """Return a pattern that fits these names and nothing else."""
+    return "|".join(names) or "(?!)"
 
 
 def atlas_files(names):

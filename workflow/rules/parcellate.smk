@@ -14,9 +14,13 @@ rule parcellate:
         series=directory("results/{cohort}/parcellate/{atlases}/{scan}"),
     log:
         "logs/parcellate/{cohort}/{atlases}/{scan}.log",
+    # An image that is to be deleted makes room before the next one is fetched.
+    priority: 1
     params:
         code=code("parcellate"),
+        parts="data/{cohort}/.parts/{scan}",
         cache="results/cache",
+    # The parts of a fetched scan, which by now has all its files, are second names of these.
     shell:
-        "connect parcellate --bold {input.bold:q} --mask {input.mask:q} --confounds {input.confounds:q}"
+        "rm -rf {params.parts:q} && connect parcellate --bold {input.bold:q} --mask {input.mask:q} --confounds {input.confounds:q}"
         " --atlases {input.atlases:q} --series {output.series:q} --on-unusable record --cache {params.cache:q} 2> {log:q}"

@@ -39,7 +39,9 @@ def read_scanners(tree: Tree, raws: Iterable[Tree], runs: Mapping[str, str]) -> 
         Where else it was read, and which sidecars could not be.
     """
     own = [path for path in tree.files if path.endswith("bold.json")]
-    found = {bold: scanner([tree.record(path) for path in sidecars(bold, own)]) for bold in runs}
+    near = {bold: list(sidecars(bold, own)) for bold in runs}
+    tree.prepare(sorted({path for paths in near.values() for path in paths}))
+    found = {bold: scanner([tree.record(path) for path in paths]) for bold, paths in near.items()}
     notes = []
     for raw in raws:
         lacking = {bold: run for bold, run in runs.items() if not found[bold]}

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback that counts what it sends, with faults on demand; and a replica of an OpenNeuro dataset."""
+"""A real S3 server on loopback that counts what it sends, with faults on demand; a replica of an OpenNeuro dataset."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Handler(localbucket.S3Handler):
     rate = 0.0
     left = -1
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
 
     @property
     def key(self) -> str:
         return unquote(urlsplit(self.path).path).lstrip("/")
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         """Answer, with the next fault of the key if it has one."""
         self.rate, self.left = 0.0, -1
         self.served.asked[self.key] += 1
@@ -181,13 +181,15 @@ def replicate(openneuro: Path, sample: Path, folder: Path, participants: int | N
     participants
         How many participants have their files; all of them by default. What is not needed is empty.
     """
-    raw, made = folder / "openneuro.org" / "ds003007", folder / "openneuro-derivatives" / "fmriprep" / "ds003007-fmriprep"
+    raw, made = (
+        folder / "openneuro.org" / "ds003007",
+        folder / "openneuro-derivatives" / "fmriprep" / "ds003007-fmriprep",
+    )
     for name in pd.read_csv(openneuro / "ds003007" / "manifest.tsv", sep="\t")["path"]:
         own = openneuro / "ds003007" / name
         _put(raw / name, own.read_bytes() if own.is_file() else b"")
     listed = pd.read_csv(openneuro / "ds003007-fmriprep" / "manifest.tsv", sep="\t")["path"]
-    people = sorted({name.split("/")[0] for name in listed if name.startswith("sub-")} - {"sub-01.html"})
-    people = [name for name in people if "." not in name][:participants]
+    people = sorted({name.split("/")[0] for name in listed if name.startswith("sub-") and "/" in name})[:participants]
     scans = sorted(path.parents[1] for path in sample.glob("sub-*/ses-*/func/*preproc_bold.nii.gz"))
     for name in listed:
         if name.startswith("sub-") and name.split("/")[0].split(".")[0] not in people:

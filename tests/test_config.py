@@ -107,7 +107,8 @@ def test_names_stay_as_they_are_written(file: Path) -> None:
         (Plan, PLAN.replace("[s]", "s"), "a list"),
         (Plan, PLAN.replace("[s]", "{s: 1}"), "a list"),
         (Plan, PLAN.replace("[s]", "[1]"), "text"),
-        (Plan, PLAN.replace("{c: [m]}", "[c]"), "keys with values"),
+        (Plan, PLAN.replace("{c: [m]}", "c"), "keys with values or a list"),
+        (Plan, PLAN.replace("{c: [m]}", "[1]"), "keys with values or text"),
         (Plan, PLAN.replace("[m]", "m"), "a list"),
     ],
 )
@@ -251,3 +252,17 @@ def test_other_encoding(file: Path) -> None:
 def test_suggestions() -> None:
     assert suggest("colour", ["color", "shape"]) == "; did you mean `color`?"
     assert suggest("colour", []) == ""
+
+
+def test_a_plan_that_lists_cohorts_takes_the_models_that_their_files_name(file: Path) -> None:
+    file.write_text(PLAN.replace("{c: [m]}", "[c, d]"))
+    plan = read(Plan, file)
+    assert plan.models == {}
+    assert plan.completed({"c": ("m", "k"), "d": ("m",)}, file).named["models"] == ("m", "k")
+    with pytest.raises(UserError, match="the models of d"):
+        plan.completed({"c": ("m",), "d": ()}, file)
+
+
+def test_a_plan_with_models_of_its_own_keeps_them(file: Path) -> None:
+    file.write_text(PLAN)
+    assert read(Plan, file).completed({"c": ("other",)}, file).models == {"c": ("m",)}

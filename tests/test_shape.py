@@ -21,6 +21,7 @@ FAST = (
     "connect.config",
     "connect.digest",
     "connect.errors",
+    "connect.files",
     "connect.layout",
     "connect.scans",
     "connect.settings.plan",

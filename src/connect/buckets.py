@@ -10,11 +10,11 @@ import http.client
 import os
 import random
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import TypeVar
 
 import obstore
@@ -135,7 +135,7 @@ class Bucket:
         )
 
     def _patiently(self, ask: Callable[[], T], where: str, tries: int = 0) -> T:
-        began = time.monotonic()
+        began = monotonic()
         while True:
             try:
                 return ask()
@@ -152,7 +152,7 @@ class Bucket:
                 if _is_elsewhere(error) and not self.endpoint and tries == 1:
                     self.store = self._open(_region(self.name))
                     continue
-                if _is_unreachable(error) and time.monotonic() - began > REACH - min(2.0**tries, LONGEST):
+                if _is_unreachable(error) and monotonic() - began > REACH - min(2.0**tries, LONGEST):
                     raise self._unreachable(where, error) from error
                 self._wait(error, where, tries)
 
@@ -164,7 +164,7 @@ class Bucket:
         # Many jobs that were refused at once must not come back at once.
         pause = min(2.0**tries, LONGEST) * random.uniform(0.5, 1.0)
         sys.stderr.write(f"connect: {where}: {_first(error)}; try {tries + 1} of {TRIES} in {pause:.0f} s\n")
-        time.sleep(pause)
+        sleep(pause)
 
     def _unreachable(self, where: str, error: BaseError) -> UserError:
         todo = (

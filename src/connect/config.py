@@ -165,6 +165,9 @@ def _one_of(hints: Sequence[Any], value: object, place: Place) -> Any:
     inner = [hint for hint in hints if hint is not type(None)]
     if value is None and len(inner) < len(hints):
         return None
+    if isinstance(value, Mapping):
+        # Of keys with values it is clear which type is meant, and so what is wrong inside.
+        inner = [hint for hint in inner if typing.get_origin(hint) is Mapping] or inner
     errors = []
     for hint in inner:
         try:

@@ -34,7 +34,7 @@ rule challenge:
 # What `connect calibrate` asks for: the answer for every model of the plan, on the screen.
 rule calibrations:
     input:
-        [answer for cohort in PLAN.cohorts for answer in calibrations(rules.challenge.output.answer, cohort)],
+        [answer for cohort in PLAN.models for answer in calibrations(rules.challenge.output.answer, cohort)],
     log:
         "logs/challenge/calibrations.log",
     localrule: True

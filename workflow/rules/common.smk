@@ -19,7 +19,6 @@ from connect.settings.plan import Plan
 from connect.settings.strategy import Strategy
 
 KINDS = {
-    "cohorts": Cohort,
     "atlases": Atlas,
     "domains": Domains,
     "strategies": Strategy,
@@ -32,13 +31,13 @@ KINDS = {
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
     PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
-    CHOICES = {
-        kind: {name: read(KINDS[kind], choice(kind, name)) for name in names} for kind, names in PLAN.named.items()
-    }
+    COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
+    PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")
+    CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in PLAN.named[kind]} for kind in KINDS}
     PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
-    for name, cohort in CHOICES["cohorts"].items():
+    for name, cohort in COHORTS.items():
         check_fetched(cohort, name, name in FETCHED, choice("cohorts", name))
     for cohort, scans in SCANS.items():
         for name, atlas in CHOICES["atlases"].items():
@@ -46,7 +45,6 @@ try:
 except UserError as error:
     sys.stderr.write(f"connect: wrong input\n{error}\n")
     sys.exit(2)
-COHORTS = CHOICES["cohorts"]
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
 
@@ -102,7 +100,7 @@ def primary(pattern, **others):
 
 def per_model(pattern):
     """Return an input function: a result of the primary universe for every model of the cohort, in the plan's order."""
-    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.cohorts[wildcards.cohort])
+    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.models[wildcards.cohort])
 
 
 def comparisons(cohort):
@@ -113,7 +111,7 @@ def comparisons(cohort):
         atlas=PLAN.atlas_names,
         strategy=PLAN.strategies,
         measure=PLAN.measures,
-        model=PLAN.cohorts[cohort],
+        model=PLAN.models[cohort],
     )
 
 
@@ -125,7 +123,7 @@ def assessments(cohort, strategies=PLAN.strategies):
 def calibrations(pattern, cohort):
     """Return a result of the challenge stage for every model of a cohort, or nothing if the plan has no calibration."""
     names = [PLAN.calibration] if PLAN.calibration else []
-    return expand(pattern, cohort=cohort, calibration=names, model=PLAN.cohorts[cohort])
+    return expand(pattern, cohort=cohort, calibration=names, model=PLAN.models[cohort])
 
 
 def shown_rates(figure, cohort, model):
@@ -147,7 +145,7 @@ def shown_strategies(figure):
 
 def pictures(cohort):
     """Return the figures of a cohort: one about a model for each model, one about the cohort for the primary model."""
-    models = PLAN.cohorts[cohort]
+    models = PLAN.models[cohort]
     return [
         path
         for figure in PLAN.figures

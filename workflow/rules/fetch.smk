@@ -45,6 +45,8 @@ use rule fetch as fetch_tables with:
         fetched=["data/{cohort}/dataset/participants.tsv"],
     log:
         "logs/fetch/{cohort}/tables.log",
+    wildcard_constraints:
+        cohort=any_of(FETCHED),
     params:
         files=lambda wildcards: files_table(wildcards.cohort),
         scan=MISSING,

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connect.errors import UserError
-from connect.fetch.download import download
+from connect.fetch.downloads import download
 from connect.files import OF_COHORT, File, read_files
 from connect.scans import MISSING
 

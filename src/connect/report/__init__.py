@@ -183,18 +183,13 @@ def render(
 def answer_text(results: Sequence[Result], scans: pd.DataFrame) -> str:
     """Return lines: the primary effect, who was analysed, what was left out and why, and what to look at first."""
     result, summary, found = results[0], results[0].summary, results[0].summary["primary"]
-    level = f"{wording.level(summary)} CI"
-    estimate, g = (
-        wording.bounded(*(found[name] for name in names))
-        for names in (("estimate", "ci_low", "ci_high"), ("g", "g_low", "g_high"))
-    )
     arms = ", ".join(f"{arm['arm']} {arm['n']}" for arm in summary["arms"] if arm["arm"])
     left_out = [row for row in sections.not_analysed(result) if not row["outside"]]
     reasons = [row["reason"] for row in left_out for _ in row["people"]]
     excluded = scans.loc[scans["kept"] == "no", "reason"]
     lines = [
-        f"{summary['question']} {wording.effect(summary)}: {estimate} {wording.unit(summary)} ({level}), "
-        f"{wording.size(summary)} {g}, p = {wording.p_value(found['p'], summary['alpha'])} "
+        f"{summary['question']} {wording.effect(summary)}: {wording.sizes(summary)}, "
+        f"p = {wording.p_value(found['p'], summary['alpha'])} "
         f"({wording.counted(summary)}); the gate is {summary['gate']}.",
         f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "

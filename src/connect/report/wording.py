@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -143,6 +143,34 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if summary["contrast"] != "mean":
         return f"connectivity {more} more, or {less} less, in participants with more {summary['contrast']}{under}"
     return f"connectivity {more} more, or {less} less,{under}" if second else f"connectivity {more}{under}"
+
+
+class Headline(NamedTuple):
+    """The number that stands first, its unit or name, and its interval, as text."""
+
+    value: str
+    unit: str
+    interval: str
+
+
+def headline(summary: Mapping[str, Any]) -> Headline:
+    """Return the estimate, or the effect size where there is none, as in tests of any difference among arms."""
+    found = summary["primary"]
+    if _missing(found["estimate"]):
+        shown, name = bounded(found["g"], found["g_low"], found["g_high"]), size(summary)
+    else:
+        shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
+    value, _, interval = shown.partition(" ")
+    return Headline(value, name, interval or MISSING)
+
+
+def sizes(summary: Mapping[str, Any]) -> str:
+    """Return the estimate with its unit and interval if there is one, and the effect size with its own."""
+    found, level_ = summary["primary"], f"({level(summary)} CI)"
+    standardised = f"{size(summary)} {bounded(found['g'], found['g_low'], found['g_high'])}"
+    if _missing(found["estimate"]):
+        return f"{standardised} {level_}"
+    return f"{bounded(found['estimate'], found['ci_low'], found['ci_high'])} {unit(summary)} {level_}, {standardised}"
 
 
 def unit(summary: Mapping[str, Any], quantity: str = "") -> str:

@@ -48,6 +48,9 @@ class Cohort:
     sessions: Mapping[str, Session] = setting("session label (without `ses-`): what it stands for")
     limits: Limits = setting("limits of the screen stage", default=Limits())
     source: str = setting("citation or address of the data", default="")
+    models: tuple[str, ...] = setting(
+        "models that answer the cohort's question, the primary one first; the plan may name others", default=()
+    )
     keep_images: bool = setting(
         "whether fetched images stay on disk; with `false` each is deleted once it is parcellated, and fetched again if"
         " a new atlas needs it. Files that were not fetched are never deleted",

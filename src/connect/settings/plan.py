@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from connect.errors import UserError
 class Plan:
     """What to run: every cohort through every atlas, strategy and measure, and through its own models."""
 
-    cohorts: Mapping[str, tuple[str, ...]] = setting(
-        "cohorts, each with the models that answer its question, the primary one first"
+    cohorts: Mapping[str, tuple[str, ...]] | tuple[str, ...] = setting(
+        "cohorts, each with the models that answer its question, the primary one first; or a list of cohorts, each with"
+        " the models that its own file names"
     )
     atlases: tuple[str, ...] = setting(
         "atlases, the primary one first; `a+b` reads two in one pass over each scan, a new entry leaves old results"
@@ -43,9 +45,24 @@ class Plan:
                 if not re.fullmatch(r"[A-Za-z0-9-]+", name):
                     must = "names of letters, digits and hyphens, which files and folders carry"
                     raise UserError(f"{kind} of the plan", must, name, "rename the file and its entry in the plan")
-        for cohort, models in self.cohorts.items():
+        for cohort, models in self.models.items():
             if not models:
                 raise UserError(f"cohort {cohort}", "at least one model", "none", f"write `{cohort}: [<model>]`")
+
+    @property
+    def models(self) -> Mapping[str, tuple[str, ...]]:
+        """The models of each cohort; empty until :meth:`completed` if the plan only lists the cohorts."""
+        return self.cohorts if isinstance(self.cohorts, Mapping) else {}
+
+    def completed(self, own: Mapping[str, tuple[str, ...]], where: object) -> Plan:
+        """Return the plan with the models of each cohort: the plan's, or those that the cohorts' own files name."""
+        if isinstance(self.cohorts, Mapping):
+            return self
+        for cohort in self.cohorts:
+            if not own[cohort]:
+                todo = f"write `models: [...]` into the file of the cohort, or `{cohort}: [<model>]` into the plan"
+                raise UserError(f"{where}, key cohorts", f"the models of {cohort}", "none in its file", todo)
+        return dataclasses.replace(self, cohorts={cohort: own[cohort] for cohort in self.cohorts})
 
     @property
     def atlas_names(self) -> tuple[str, ...]:
@@ -55,7 +72,7 @@ class Plan:
     @property
     def named(self) -> dict[str, tuple[str, ...]]:
         """The names of the plan by the folder of their choices."""
-        models = tuple(dict.fromkeys(model for models in self.cohorts.values() for model in models))
+        models = tuple(dict.fromkeys(model for models in self.models.values() for model in models))
         return {
             "cohorts": tuple(self.cohorts),
             "atlases": self.atlas_names,

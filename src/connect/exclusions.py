@@ -10,6 +10,9 @@ import pandas as pd
 from connect.people import word
 from connect.settings.model import Model
 
+NO_ROW = "no row in participants.tsv"
+"""Why someone who has scans is not analysed."""
+
 
 def reason_of(subject: Mapping[Any, Any], model: Model, names: Sequence[str]) -> str:
     """Return why the model cannot use a row of the participants table, or nothing.

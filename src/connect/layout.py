@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat", "desc")
+ENTITIES = (
+    "sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "space", "res", "atlas", "stat", "desc",
+)  # fmt: skip
 """Entities of a BIDS file name that connect reads or writes, in the order in which BIDS writes them."""
 
 CHOICES = "config"
@@ -99,6 +101,17 @@ def bids_label(name: str) -> str:
     'tians1schaefer100'
     """
     return re.sub(r"[^A-Za-z0-9]", "", name)
+
+
+def participant(text: str) -> str:
+    """Return a participant's label as BIDS writes it; in tables, blanks stand around it and ``sub-`` is missing.
+
+    Examples
+    --------
+    >>> participant(" 7000")
+    'sub-7000'
+    """
+    return f"sub-{text.strip().removeprefix('sub-')}"
 
 
 def choice(kind: str, name: str, folder: Path | str = CHOICES) -> str:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from connect.changes import CHANGE, Part, Sessions, weights
 from connect.errors import UserError
-from connect.exclusions import lost_sessions, reason_of
+from connect.exclusions import NO_ROW, lost_sessions, reason_of
 from connect.formulas import groups, has_baseline, motion_of, variables
-from connect.people import check_columns, word
+from connect.people import check_columns, unlisted, word
 from connect.settings.cohort import Cohort
 from connect.settings.model import Model
 
@@ -33,8 +33,9 @@ class Outcome:
     Parameters
     ----------
     people
-        Every participant of the table: analysed (yes/no), reason, the variables of the model, and motion (mm): the
-        change `fd_change`, or `mean_fd` of the session, in models of all sessions the mean over those in use.
+        Every participant of the table, then those with scans and no row in it: analysed (yes/no), reason, the variables
+        of the model, and motion (mm): the change `fd_change`, or `mean_fd` of the session, in models of all sessions
+        the mean over those in use.
     rows
         One row per row of the model: participant_id, part (number of the weighting of conditions) and its variables.
     weights
@@ -143,6 +144,7 @@ def select(
         moved = {make.motion: make.motion_over(own)}
         people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
         rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
+    people += [{"participant_id": one, "analysed": "no", "reason": NO_ROW} for one in unlisted(kept, subjects)]
     table = pd.DataFrame(people)
     if not rows:
         counts = "; ".join(f"{count} x {text}" for text, count in table["reason"].value_counts().head(3).items())

@@ -1,41 +1,74 @@
-"""The participants table: everyone in it once, and the columns that a model needs."""
+"""The participants table: everyone in it once, the columns that join it, and those that a model needs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from connect.cells import MISSING_TOO, doubt_of_commas, has_decimal_commas, is_missing, number
 from connect.config import suggest
 from connect.errors import UserError
+from connect.formulas import BASELINE, OF_SESSIONS, is_number
+from connect.layout import participant
 from connect.parcels import QUANTITIES
+from connect.settings.cohort import Cohort, Column
+from connect.tables import TEXT, read_table
 
 RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *QUANTITIES)
 """Columns that connect writes beside those of the participants table."""
 
 
-def join_participants(table: pd.DataFrame, scans: pd.DataFrame, where: object) -> pd.DataFrame:
-    """Return one row per participant of the table, which has everyone of the table of scans, kept or not.
+def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: object) -> pd.DataFrame:
+    """Return one row per participant of the table, with the further columns that the cohort file asks for.
+
+    Participants are written as BIDS does (``7000`` is ``sub-7000``), blanks around a cell are taken off, decimal commas
+    are read, and what that changed is told on standard error.
+
+    Parameters
+    ----------
+    participants
+        BIDS participants.tsv.
+    cohort
+        Says which columns join those of the table, and where from.
+    scans
+        Table of scans, kept or not. Who has scans and no row is told too, and is left to :func:`unlisted`.
+    where
+        The cohort file, for error messages.
 
     Raises
     ------
     UserError
-        If a participant is listed twice, or has scans and no row.
+        If a participant is listed twice, nobody with scans is listed, or a further column cannot be made.
     """
+    table, notes = _read(participants)
     twice = table.loc[table["participant_id"].duplicated(), "participant_id"]
     if len(twice):
-        raise UserError(where, "each participant once", f"{twice.iloc[0]} twice", "remove one of the rows")
-    unknown = sorted(set(scans["participant_id"].dropna()) - set(table["participant_id"]))
-    if unknown:
-        got = f"no row for {', '.join(unknown[:5])}" + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        raise UserError(
-            where,
-            "a row for every participant with scans",
-            got,
-            "add the rows, or remove the scans from the scans table",
-        )
+        raise UserError(participants, "each participant once", f"{twice.iloc[0]} twice", "remove one of the rows")
+    lacking = unlisted(scans, table)
+    if len(lacking) == scans["participant_id"].nunique():
+        got = f"rows for {few(list(table['participant_id']))}; scans of {few(lacking)}"
+        todo = "name the right table in the cohort file, or correct its participant_id"
+        raise UserError(participants, "rows for the participants with scans", got, todo)
+    for name, column in cohort.columns.items():
+        table[name], more = _column(name, column, table, f"{where}, key columns.{name}")
+        notes += more
+    notes += [f"{participants}: no row for {few(lacking)}, who cannot be analysed"] if lacking else []
+    sys.stderr.write("".join(f"{note}\n" for note in dict.fromkeys(notes)))
     return table
+
+
+def unlisted(scans: pd.DataFrame, subjects: pd.DataFrame) -> list[str]:
+    """Return the participants with scans, kept or not, who have no row in the participants table, sorted."""
+    return sorted(set(scans["participant_id"].dropna()) - set(subjects["participant_id"]))
+
+
+def few(names: Sequence[str], limit: int = 5) -> str:
+    """Return the first names and how many more there are."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:
@@ -44,7 +77,8 @@ def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -
     Raises
     ------
     UserError
-        If a column is missing, has a name under which connect writes something else, or has an empty cell.
+        If a column is missing, has a name under which connect writes something else, or has an empty cell or commas
+        in doubt.
     """
     for name in names:
         if name not in subjects:
@@ -58,7 +92,14 @@ def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -
         if empty.any():
             must = f"a value or n/a in every cell of the column `{name}` of the participants table"
             got = f"an empty cell for {subjects.loc[empty, 'participant_id'].iloc[0]}"
-            raise UserError(where, must, got, "write n/a where a value is missing")
+            todo = f"write n/a where a value is missing ({', '.join(MISSING_TOO)} are read like it)"
+            raise UserError(where, must, got, todo)
+        doubt = doubt_of_commas(cell for cell in subjects[name] if isinstance(cell, str))
+        if doubt:
+            must = (
+                f"numbers with a decimal point, or all with a decimal comma, in the column `{name}` of the participants"
+            )
+            raise UserError(where, must, doubt, "write decimal points and nothing between thousands")
 
 
 def word(value: Any) -> Any:
@@ -66,3 +107,76 @@ def word(value: Any) -> Any:
     if pd.isna(value):
         return None
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read a table of participants as its cells are meant, and return what the user should know."""
+    table, notes = read_table(path, ["participant_id"]), []
+    for name in table:
+        table[name], note = _cleaned(table[name], str(name))
+        notes += [f"{path}, column {name}: {note}"] if note else []
+    empty = table["participant_id"].isna() | (table["participant_id"] == "")
+    if empty.any():
+        got = f"none in line {int(empty.to_numpy().argmax()) + 2}"
+        raise UserError(path, "a participant_id in every row", got, "write it, or remove the row")
+    return table.assign(participant_id=table["participant_id"].map(participant)), notes
+
+
+def _cleaned(column: pd.Series[Any], name: str) -> tuple[pd.Series[Any], str]:
+    """Return a column without blanks around cells, with what is missing missing, and with its numbers as numbers."""
+    if is_number(column) or not column.map(lambda cell: isinstance(cell, str)).any():
+        return column, ""
+    bare = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    missing = bare.map(lambda cell: isinstance(cell, str) and is_missing(cell))
+    known = bare.mask(missing)
+    note = f"{few(sorted(set(bare[missing])))} read as n/a" if missing.any() else ""
+    cells = [cell for cell in known if isinstance(cell, str)]
+    if name.endswith("_id") or name in TEXT or len(cells) < known.notna().sum():
+        return known, note
+    if has_decimal_commas(cells):
+        return known.map(number, na_action="ignore").astype(float), "; ".join(
+            filter(None, (note, "decimal commas read"))
+        )
+    numbers = pd.to_numeric(known, errors="coerce")
+    return (numbers if cells and numbers.notna().sum() == len(cells) else known), note
+
+
+def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple[pd.Series[Any], list[str]]:
+    """Return the values of a new column for every participant of the table, missing where the source has none."""
+    taken = (*table.columns, *RESERVED, *OF_SESSIONS, BASELINE)
+    if name in taken:
+        raise UserError(where, "a name that no other column has", f"`{name}`", "choose another name")
+    rows, notes = (table, []) if source.file is None else _of_file(source.file, source.session, table, where)
+    found = [rows[_present(column, rows, where)] for column in (source.column, source.minus) if column]
+    for values in found if source.minus else ():
+        if not is_number(values):
+            got = f"text in `{values.name}`: {few([str(cell) for cell in values.dropna()[:3]])}"
+            raise UserError(where, "numbers to subtract", got, "correct the table, or take `minus` out")
+    return found[0] - found[1] if source.minus else found[0], notes
+
+
+def _of_file(path: Path, session: str, table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows of another table, one for every participant of the participants table, in their order."""
+    rows, notes = _read(path)
+    if session:
+        labels = rows[_present("session_id", rows, where)].astype(str).str.removeprefix("ses-")
+        if not (labels == session).any():
+            known = sorted(set(labels))
+            todo = f"choose one{suggest(session, known)}"
+            raise UserError(where, f"a session of {path} ({few(known)})", f"`{session}`", todo)
+        rows = rows[labels == session]
+    twice = rows.loc[rows["participant_id"].duplicated(), "participant_id"]
+    if len(twice):
+        todo = "add `session: LABEL`" if "session_id" in rows and not session else "remove one of them"
+        raise UserError(where, f"one row for each participant in {path}", f"several for {twice.iloc[0]}", todo)
+    if not set(rows["participant_id"]) & set(table["participant_id"]):
+        got = f"rows for {few(list(rows['participant_id']))}"
+        raise UserError(where, f"rows for the participants in {path}", got, "correct its participant_id")
+    return rows.set_index("participant_id").reindex(table["participant_id"]).reset_index().set_index(table.index), notes
+
+
+def _present(name: str, rows: pd.DataFrame, where: str) -> str:
+    if name not in rows:
+        must = f"a column of the table ({few([str(column) for column in rows], 40)})"
+        raise UserError(where, must, f"`{name}`", f"correct it{suggest(name, map(str, rows))}")
+    return name

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from connect.config import suggest
 from connect.errors import UserError
-from connect.layout import bids_name
+from connect.layout import bids_name, entities
 
 MISSING = "n/a"
 """How BIDS writes a missing value."""
+
+TOLD_BY_IMAGE = ("ce", "rec", "dir", "echo")
+"""Entities of a scan that have no column: the name of its image holds them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +40,10 @@ class Scan:
     @property
     def name(self) -> str:
         """BIDS name of the scan without suffix, such as ``sub-01_ses-pre_task-rest_space-MNI152NLin6Asym``."""
+        image = entities(self.bold.rpartition("/")[2])
         return bids_name(
             {
+                **{key: image[key] for key in TOLD_BY_IMAGE if key in image},
                 "sub": self.participant_id.removeprefix("sub-"),
                 "ses": self.session_id.removeprefix("ses-"),
                 "task": self.task,

@@ -25,7 +25,7 @@ from connect.errors import UserError
 from connect.formulas import OF_SESSIONS, motion_of, words_of
 from connect.outcome import Outcome, phases_of, select
 from connect.parcels import domain_of, network_blocks
-from connect.people import join_participants
+from connect.people import read_people
 from connect.question import Family, Question
 from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
@@ -86,7 +86,7 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
     domain = domain_of(parcels, read(Domains, domains), domains)
     sessions = by_session(read_array(connectomes), read_table(scans), plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
-    subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
+    subjects = read_people(participants, plan, screened, cohort)
     parts = parts_of(asked.condition, plan, model, phases_of(asked))
     outcome = select(sessions, subjects, screened, asked, parts, plan, model)
     found, record = rates_of_model(sessions, outcome, asked, parcels, domain, settings, threads, model)

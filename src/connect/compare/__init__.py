@@ -31,7 +31,7 @@ from connect.parcels import (
     domain_values,
     network_blocks,
 )
-from connect.people import join_participants
+from connect.people import read_people
 from connect.question import Question, question
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -112,7 +112,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     rows = read_table(scans)
     sessions = by_session(read_array(connectomes), rows, plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
-    subjects = join_participants(read_table(participants, ["participant_id"]), screened, participants)
+    subjects = read_people(participants, plan, screened, cohort)
     parts = parts_of(settings.condition, plan, model, phases_of(settings))
     outcome = select(sessions, subjects, screened, settings, parts, plan, model)
     asked = question(outcome.rows, settings, model)

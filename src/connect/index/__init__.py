@@ -10,22 +10,32 @@ from pathlib import Path
 
 from connect.errors import UserError
 from connect.files import File, write_files
-from connect.index.draft import Origin, find_participants, listed, write_draft
+from connect.index.draft import Origin, find_participants, no_sessions, write_draft
 from connect.index.fmriprep import find_scans
 from connect.index.folders import sources
 from connect.index.openneuro import PREFIX, about, check_derivatives, open_accession, pin, told_size
+from connect.index.selection import selection_of
 from connect.index.trees import Folder
 from connect.layout import DATA, choice, files_table, scans_table
 from connect.scans import Scan, write_scans
+from connect.settings.cohort import Selection
 from connect.tables import written
 
 
-def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", choices: Path = Path("config")) -> None:
+def index(
+    source: str | Path,
+    /,
+    cohort: str,
+    space: str = "",
+    task: str = "",
+    sessions_by: Sequence[str] = (),
+    choices: Path = Path("config"),
+) -> None:
     """List the scans of fMRIPrep's derivatives as the scans table of a cohort, and draft its cohort file.
 
     Of an OpenNeuro accession the public bucket is listed, and only text and the headers of images are read; its files
-    table says where each file comes from, with size and checksum. A cohort file that exists is left as it is. What was
-    found is told on standard output.
+    table says where each file comes from, with size and checksum. A cohort file that exists is left as it is, and its
+    `selection` counts where no flag says otherwise. What was found is told on standard output.
 
     Parameters
     ----------
@@ -38,6 +48,9 @@ def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", c
         MNI152NLin2009cAsym if it is there, else the only standard space.
     task
         Task label. Without it, the tasks with `rest` in their label, or all if no label has it.
+    sessions_by
+        What tells sessions apart: entities (`session`, `task`, `acq`, `run`, ...) and columns of `sub-*_sessions.tsv`,
+        whose labels are joined. Without it, the session of the file names.
     choices
         Folder of the choices. The files are written to its folder `cohorts`.
 
@@ -45,47 +58,47 @@ def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", c
     ------
     UserError
         If there are no fully preprocessed scans, if the space is ambiguous, if a scan lacks its mask, its confounds or
-        its repetition time, or if OpenNeuro cannot be reached or has no derivatives of the dataset.
+        its repetition time, if the selection does not fit, or if OpenNeuro cannot be reached or has no derivatives of
+        the dataset.
     """
     if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
         raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
     table, sheet = Path(scans_table(cohort, choices)), Path(choice("cohorts", cohort, choices))
     pins = Path(files_table(cohort, choices))
+    selection, choice_notes = selection_of(sheet, space, task, sessions_by)
     if str(source).startswith(PREFIX):
-        scans, files, origin, notes = _of_accession(str(source), cohort, space, task)
+        scans, files, origin, notes = _of_accession(str(source), cohort, selection)
         notes.append(f"to be fetched: {told_size(files)}")
         with written(pins) as aside:
             write_files(aside, files)
     else:
-        scans, origin, notes = _of_folder(Path(source), space, task)
+        scans, origin, notes = _of_folder(Path(source), selection)
         pins.unlink(missing_ok=True)
-    if len({scan.task for scan in scans}) > 1:
-        notes.append("CHECK: scans of several tasks, which are averaged within a session; choose one with --task")
-    notes += write_draft(sheet, origin, scans)
+    can_compare = sheet.exists() or any(scan.session_id for scan in scans)
+    draft_notes = write_draft(sheet, origin, scans, selection) if can_compare else [no_sessions(scans)]
     with written(table) as aside:
         write_scans(aside, scans)
-    sys.stdout.write(
-        f"{summary(scans, notes)}\nwrote {table}\nnext: check {sheet}, then name the cohort and its models"
-        f" in {choices / 'config.yaml'}: `{cohort}: [MODEL]`\n"
-    )
+    then = f"check {sheet}, then name the cohort and its models in {choices / 'config.yaml'}: `{cohort}: [MODEL]`"
+    told = summary(scans, [*choice_notes, *notes, *draft_notes])
+    sys.stdout.write(f"{told}\nwrote {table}\nnext: {then if can_compare else 'index again'}\n")
 
 
-def _of_folder(fmriprep: Path, space: str, task: str) -> tuple[list[Scan], Origin, list[str]]:
+def _of_folder(fmriprep: Path, selection: Selection) -> tuple[list[Scan], Origin, list[str]]:
     around = sources(fmriprep)
-    scans, notes = find_scans(Folder(fmriprep), [Folder(folder) for folder in around], space, task)
+    scans, notes = find_scans(Folder(fmriprep), [Folder(folder) for folder in around], selection)
     table = find_participants((fmriprep, *around), {scan.participant_id for scan in scans})
-    people = listed(Folder(table.parent).text(table.name)) if table else frozenset()
-    return scans, Origin(fmriprep, table, people), notes
+    text = Folder(table.parent).text(table.name) if table else ""
+    return scans, Origin(fmriprep, table, text), notes
 
 
-def _of_accession(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan], list[File], Origin, list[str]]:
+def _of_accession(source: str, cohort: str, selection: Selection) -> tuple[list[Scan], list[File], Origin, list[str]]:
     raw, derivatives = open_accession(source)
     check_derivatives(raw, derivatives)
-    scans, notes = find_scans(derivatives, [raw], space, task)
+    scans, notes = find_scans(derivatives, [raw], selection)
     placed, files = pin(scans, derivatives, raw)
     folder, table = Path(DATA, cohort), "participants.tsv"
-    people = listed(raw.text(table)) if table in raw.files else frozenset()
-    origin = Origin(folder, folder / "dataset" / table if people else None, people, *about(raw, source), fetched=True)
+    text = raw.text(table) if table in raw.files else ""
+    origin = Origin(folder, folder / "dataset" / table if text else None, text, *about(raw, source), fetched=True)
     return placed, files, origin, notes
 
 

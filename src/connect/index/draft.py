@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,14 +13,19 @@ from typing import Literal
 import yaml
 
 from connect.config import read
-from connect.index.fmriprep import few
+from connect.index.checks import length_notes, people_of, table_notes
+from connect.layout import entities
 from connect.scans import Scan
-from connect.settings.cohort import Cohort
+from connect.settings.cohort import SESSION, TELLING, Cohort, Limits, Selection
 from connect.tables import written
 
 Phase = Literal["pre", "post"]
 WORDS: Mapping[Phase, tuple[str, str]] = {"pre": ("pre|base", "1"), "post": ("post|follow", "2")}
 """What a session label of each phase tends to contain: words, and where no label has one, a digit."""
+
+
+EVERYTHING = Selection()
+"""What is selected without a choice."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Origin:
         Folder of the derivatives.
     participants
         The participants table; None if it is not known.
-    listed
-        Participants that it has a row for.
+    table
+        Its text.
     title
         Name of the dataset, if it tells one.
     source
@@ -46,32 +50,36 @@ class Origin:
 
     derivatives: Path
     participants: Path | None
-    listed: frozenset[str] = frozenset()
+    table: str = ""
     title: str = ""
     source: str = ""
     fetched: bool = False
 
 
-def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> list[str]:
+def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan], selection: Selection) -> list[str]:
     """Write the draft of a cohort file, unless the file exists; return what the user has to know and to check."""
-    labels, table = session_labels(scans), origin.participants
     if sheet.exists():
-        notes = [f"{sheet} exists and is left as it is", *_review(sheet, origin.derivatives, scans)]
-    else:
-        with written(sheet) as aside:
-            aside.write_text(draft(sheet, origin, labels), encoding="utf-8")
-        notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
-        unused = [label for label in labels if label not in guess_phases(labels)]
-        if unused:
-            few_of = f"{len(unused)} of {len(labels)} sessions are not compared ({', '.join(unused)})"
-            notes.append(f"CHECK {sheet}: {few_of}")
-        if table is None:
-            lacks = "no participants.tsv was found, the path must be corrected"
-            return [*notes, f"CHECK the participants in {sheet}: {lacks}"]
-    lacking = sorted({scan.participant_id for scan in scans} - origin.listed)
-    if table is not None and lacking:
-        notes.append(f"CHECK {table}: no row for {few(lacking)}")
-    return notes
+        return [f"{sheet} exists and is left as it is", *_review(sheet, origin, scans)]
+    labels = session_labels(scans)
+    with written(sheet) as aside:
+        aside.write_text(draft(sheet, origin, labels, selection), encoding="utf-8")
+    notes = [f"wrote {sheet}: CHECK its sessions, their phases are guessed from the labels"]
+    unused = [label for label in labels if label not in guess_phases(labels)]
+    if unused:
+        notes.append(f"CHECK {sheet}: {len(unused)} of {len(labels)} sessions are not compared ({', '.join(unused)})")
+    notes += length_notes(scans, Limits(), sheet)
+    if origin.participants is None:
+        return [*notes, f"CHECK the participants in {sheet}: no participants.tsv was found, the path must be corrected"]
+    return [*notes, *table_notes(origin.participants, origin.table, {scan.participant_id for scan in scans})]
+
+
+def no_sessions(scans: Sequence[Scan]) -> str:
+    """Return what the user has to do about scans without a session: which entities may tell sessions apart."""
+    found = [entities(scan.bold.rpartition("/")[2]) for scan in scans]
+    labels = {name: sorted({image[name] for image in found if name in image}) for name in TELLING if name != SESSION}
+    ways = [f"`--sessions-by {name}` ({', '.join(own)})" for name, own in labels.items() if len(own) > 1]
+    how = f"say what tells them apart: {' or '.join(ways)}" if ways else "nothing in their names tells them apart"
+    return f"CHECK no scan has a session, and without one there is no change: no cohort file is written; {how}"
 
 
 def session_labels(scans: Sequence[Scan]) -> list[str]:
@@ -103,7 +111,7 @@ def guess_phases(labels: Sequence[str]) -> dict[str, Phase]:
     return guessed
 
 
-def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
+def draft(sheet: Path, origin: Origin, labels: Sequence[str], selection: Selection = EVERYTHING) -> str:
     """Return the text of a cohort file.
 
     Parameters
@@ -114,6 +122,8 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
         Where the data are.
     labels
         Session labels.
+    selection
+        Which images are scans, and what tells sessions apart.
     """
     entries = {
         "title": origin.title or sheet.stem,
@@ -130,8 +140,7 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
         ]
     if origin.participants is None:
         lines.append("# CHECK: no participants.tsv was found; correct its path.")
-    if not phases:
-        return "\n".join([*lines, "# The scans have no session, so there is no before and after.", "sessions: {}", ""])
+    lines += _of_selection(selection)
     lines += ["# CHECK: the phases are guessed from the labels. `weeks` since the first session can stand beside them:"]
     lines += ["# `{phase: post, weeks: 8}`.", "sessions:"]
     lines += [f"  {_quoted(label)}: {{phase: {phase}}}" for label, phase in phases.items()]
@@ -144,23 +153,21 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
 def find_participants(folders: Iterable[Path], people: Collection[str]) -> Path | None:
     """Return the first participants.tsv in some folders that lists some of these people."""
     tables = (folder / "participants.tsv" for folder in folders)
-    return next((table for table in tables if table.is_file() and listed(_text(table)) & set(people)), None)
+    return next((table for table in tables if table.is_file() and people_of(_text(table)) & set(people)), None)
 
 
-def listed(text: str) -> frozenset[str]:
-    """Return the participants that a participants table has a row for."""
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
-    return frozenset(row.get("participant_id") or "" for row in rows)
-
-
-def _review(sheet: Path, derivatives: Path, scans: Sequence[Scan]) -> Iterator[str]:
+def _review(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> Iterator[str]:
     """Yield where an existing cohort file and what was indexed differ."""
-    cohort = read(Cohort, sheet)
+    cohort, derivatives = read(Cohort, sheet), origin.derivatives
     if cohort.derivatives.resolve() != derivatives.resolve():
         yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {derivatives}"
     unknown = [label for label in session_labels(scans) if label not in cohort.sessions]
     if unknown:
         yield f"{sheet} says nothing of the sessions {', '.join(unknown)}: they are not compared"
+    yield from length_notes(scans, cohort.limits, sheet)
+    table = cohort.participants
+    text = _text(table) if table.is_file() else origin.table
+    yield from table_notes(table, text, {scan.participant_id for scan in scans}) if text else ()
 
 
 def _match(labels: Sequence[str], phase: Phase) -> str | None:
@@ -178,6 +185,13 @@ def _phase(label: str) -> Phase:
 
 def _text(table: Path) -> str:
     return table.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def _of_selection(selection: Selection) -> list[str]:
+    """Return the lines of a selection, without what is not chosen."""
+    chosen = {key: value for key, value in vars(selection).items() if value != getattr(EVERYTHING, key)}
+    plain = json.loads(json.dumps(chosen))
+    return yaml.safe_dump({"selection": plain}, sort_keys=False).rstrip("\n").split("\n") if chosen else []
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -9,11 +9,14 @@ from pathlib import PurePosixPath
 from connect.acquisition import differing, told
 from connect.config import suggest
 from connect.errors import UserError
+from connect.index.labels import label_sessions, mixed
 from connect.index.scanners import read_scanners
+from connect.index.selection import Bolds, choose_labels, few
 from connect.index.timing import BOLD, Timing, own_sidecar, read_timing
 from connect.index.trees import Tree
 from connect.layout import entities
 from connect.scans import Scan
+from connect.settings.cohort import Selection
 
 DEFAULT_SPACE = "MNI152NLin2009cAsym"
 NATIVE = ("native", "T1w", "T2w", "anat", "boldref", "fsnative", "func")
@@ -23,11 +26,7 @@ CONFOUNDS = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv")
 """How the confounds tables are called: since fMRIPrep 20.2, and before."""
 
 
-Bolds = Mapping[str, Mapping[str, str]]
-"""Path of each preprocessed image, relative to the fMRIPrep folder: its BIDS entities."""
-
-
-def find_scans(tree: Tree, raws: Iterable[Tree], space: str = "", task: str = "") -> tuple[list[Scan], list[str]]:
+def find_scans(tree: Tree, raws: Sequence[Tree], selection: Selection) -> tuple[list[Scan], list[str]]:
     """Return the scans of fMRIPrep's derivatives, sorted by path, and what the user has to know about the selection.
 
     Parameters
@@ -36,44 +35,33 @@ def find_scans(tree: Tree, raws: Iterable[Tree], space: str = "", task: str = ""
         What fMRIPrep wrote (``--level full``).
     raws
         Where the raw dataset may be, the likeliest first.
-    space
-        Space in fMRIPrep's notation, such as ``MNI152NLin6Asym:res-2``; empty for MNI152NLin2009cAsym if it is there,
-        else the only standard space.
-    task
-        Task label; empty for the tasks with ``rest`` in their label, or all if no label has it.
+    selection
+        Which images are scans, and what tells sessions apart. Without a space, MNI152NLin2009cAsym if it is there, else
+        the only standard space; without a task, those with ``rest`` in their label, or all if no label has it.
 
     Raises
     ------
     UserError
-        If there are no fully preprocessed scans, if the space is ambiguous, or if a scan lacks its mask, its
-        confounds or its repetition time.
+        If there are no fully preprocessed scans, if the space is ambiguous, if a scan lacks its mask, its confounds or
+        its repetition time, or if the selection does not fit.
     """
     every: Bolds = {path: entities(PurePosixPath(path).name) for path in sorted(tree.files) if BOLD.search(path)}
     _check_level(tree, every)
-    of_task, task_notes = choose_task(every, task)
-    bolds, space_notes = choose_space(of_task, space)
+    chosen, choice_notes = choose_labels(every, selection)
+    bolds, space_notes = choose_space(chosen, selection.space)
     partners, partner_notes = _partners(tree, bolds)
     tree.prepare([*bolds, *(sidecar for path in bolds if (sidecar := own_sidecar(path)) in tree.files)])
     timings = {path: read_timing(tree, path) for path in bolds}
     scanners, scanner_notes = read_scanners(tree, raws, {path: _run(path) for path in bolds})
-    scans = [_scan(path, found, timings[path], scanners[path], *partners[path]) for path, found in bolds.items()]
+    found = [_scan(path, parts, timings[path], scanners[path], *partners[path]) for path, parts in bolds.items()]
+    scans, label_notes = label_sessions(found, selection.sessions_by, [tree, *raws])
     _check_unique(scans)
     lost = tree.participants - {scan.participant_id for scan in scans}
     lost_notes = [f"CHECK participants without a scan that fits: {few(sorted(lost))}"] if lost else []
     change_notes = [f"CHECK {line}" for line in told(differing(vars(scan) for scan in scans), "scans")]
     read_notes = [*_timing_notes(timings), *scanner_notes, *change_notes]
-    return scans, [*task_notes, *space_notes, *partner_notes, *read_notes, *lost_notes]
-
-
-def choose_task(bolds: Bolds, task: str = "") -> tuple[Bolds, list[str]]:
-    """Return the images of a task: the one that is asked for, else those at rest, else all."""
-    tasks = sorted({found.get("task", "") for found in bolds.values()})
-    if task and task not in tasks:
-        raise UserError("--task", f"one of: {', '.join(tasks)}", task, f"choose one{suggest(task, tasks)}")
-    wanted = [task] if task else [label for label in tasks if "rest" in label.lower()] or tasks
-    left = [label for label in tasks if label not in wanted]
-    notes = [f"tasks left out: {', '.join(left)} (choose with --task)"] if left else []
-    return {path: found for path, found in bolds.items() if found.get("task", "") in wanted}, notes
+    selected_notes = [*choice_notes, *space_notes, *label_notes, *mixed(scans)]
+    return scans, [*selected_notes, *partner_notes, *read_notes, *lost_notes]
 
 
 def choose_space(bolds: Bolds, space: str = "") -> tuple[Bolds, list[str]]:
@@ -98,12 +86,6 @@ def choose_space(bolds: Bolds, space: str = "") -> tuple[Bolds, list[str]]:
     return fits, notes
 
 
-def few(items: Sequence[str], limit: int = 5) -> str:
-    """Return the first items and how many more there are."""
-    more = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return "; ".join(items[:limit]) + more
-
-
 def _check_level(tree: Tree, bolds: Bolds) -> None:
     if not tree.participants:
         raise UserError(
@@ -122,7 +104,7 @@ def _check_unique(scans: Iterable[Scan]) -> None:
     for scan in scans:
         if scan.name in seen:
             got = f"{seen[scan.name].bold} and {scan.bold}"
-            todo = "remove or rename one (other entities than acq and run do not tell scans apart)"
+            todo = "remove or rename one"
             raise UserError(scan.name, "one image per scan", got, todo)
         seen[scan.name] = scan
 

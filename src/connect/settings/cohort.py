@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from connect.config import setting
+from connect.config import setting, suggest
 from connect.errors import UserError
+
+SESSION = "session"
+"""What the BIDS entity `ses` is called in a selection."""
+
+TELLING = (SESSION, "task", "acq", "ce", "rec", "dir", "run", "echo")
+"""Entities of an image by which a selection chooses, and by which it tells sessions apart."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images are scans of the cohort, and what tells its sessions apart. `connect index` reads it."""
+
+    space: str = setting("space in fMRIPrep's notation, such as `MNI152NLin6Asym:res-2`", default="")
+    only: Mapping[str, tuple[str | int, ...]] = setting(
+        "entity (`task`, `run`, `dir`, ...): the labels to keep; images without the entity are left out too, unless "
+        "`n/a` is among them",
+        default={},
+    )  # fmt: skip
+    sessions_by: tuple[str, ...] = setting(
+        "what tells sessions apart: entities, and columns of `sub-*_sessions.tsv`; their labels are joined",
+        default=(SESSION,),
+    )
+
+    def __post_init__(self) -> None:
+        for entity in self.only:
+            if entity not in TELLING:
+                must = f"one of: {', '.join(TELLING)}"
+                raise UserError("key only", must, f"`{entity}`", f"choose one{suggest(entity, TELLING)}")
+        if not self.sessions_by:
+            raise UserError("key sessions_by", "at least one name", "none", "write `[session]`, or leave the key out")
+
+    def labels(self, entity: str) -> tuple[str, ...]:
+        """Return the labels to keep of an entity as text, or none if any will do."""
+        return tuple(str(label) for label in self.only.get(entity, ()))
 
 
 @dataclass(frozen=True)
@@ -39,6 +74,21 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Column:
+    """Where the values of a new column of the participants come from."""
+
+    column: str = setting("column of the file; without a file, of the participants table or of those listed above it")
+    file: Path | None = setting("table with `participant_id`, if not the participants table", default=None)
+    session: str = setting("whose rows count in a table with `session_id` (without `ses-`)", default="")
+    minus: str = setting("column of the same table that is subtracted", default="")
+
+    def __post_init__(self) -> None:
+        if self.session and self.file is None:
+            todo = "add `file:`, or take `session` out"
+            raise UserError("key session", "the session of a table that `file` names", self.session, todo)
+
+
+@dataclass(frozen=True)
 class Cohort:
     """A group of participants with scans before and after an intervention."""
 
@@ -47,6 +97,11 @@ class Cohort:
     participants: Path = setting("BIDS participants.tsv")
     sessions: Mapping[str, Session] = setting("session label (without `ses-`): what it stands for")
     limits: Limits = setting("limits of the screen stage", default=Limits())
+    selection: Selection = setting("which images are scans, and what tells sessions apart", default=Selection())
+    exclude: Mapping[str, str] = setting(
+        "scans that are not analysed, by entities of their names (`sub-05_ses-pre_run-2`): the reason", default={}
+    )
+    columns: Mapping[str, Column] = setting("columns that join those of the participants table", default={})
     source: str = setting("citation or address of the data", default="")
     models: tuple[str, ...] = setting(
         "models that answer the cohort's question, the primary one first; the plan may name others", default=()
@@ -66,6 +121,10 @@ class Cohort:
                 "none",
                 "write `label: {phase: pre}` for each; data without sessions cannot show a change",
             )
+        for name in self.columns:
+            if not re.fullmatch(r"[^\W\d]\w*", name):
+                must = "a name that a formula can hold: letters, digits and `_`, a letter first"
+                raise UserError("key columns", must, f"`{name}`", "choose such a name")
         meanings = [(session.phase, session.condition) for session in self.sessions.values()]
         for meaning in meanings:
             if meanings.count(meaning) > 1 and meaning[0] != "other":
@@ -74,6 +133,11 @@ class Cohort:
                 raise UserError(
                     "key sessions", must, got, "leave out the sessions that are not compared, or name conditions"
                 )
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """The files from which further columns of the participants come, each once."""
+        return tuple(dict.fromkeys(column.file for column in self.columns.values() if column.file is not None))
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -54,8 +54,20 @@ COLUMNS: Mapping[str, str] = {
 }
 """What the columns of the table of kept scans mean."""
 
-LIMITS = ("mean_fd", "minutes", "tdof", "parcels_missing")
-"""Keys of the limits by which a whole scan is judged."""
+LIMITS: Mapping[str, str] = {
+    "mean_fd": "mean FD",
+    "minutes": "time left",
+    "tdof": "tDOF left",
+    "parcels_missing": "share of missing parcels",
+}
+"""The limits by which a whole scan is judged, and how a reason that one gives begins."""
+
+
+BY_HAND = "excluded by hand"
+"""How the reason begins of a scan that the cohort file excludes."""
+
+NOBODY: Mapping[str, str] = {}
+"""Nothing excluded by hand."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,8 @@ class Screened:
     lost
         Missing parcels of the kept scans: scan, parcel, coverage.
     causes
-        Which scan is excluded by what, a boolean column per cause: `unusable`, `session`, then :data:`LIMITS`.
+        Which scan is excluded by what, a boolean column per cause: `unusable`, `session`, `exclude` (by hand), then
+        :data:`LIMITS`.
     """
 
     kept: pd.DataFrame
@@ -99,7 +112,8 @@ def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> 
     if len(table) != len(shares):
         raise UserError(coverage, f"one row per scan ({len(table)})", f"{len(shares)} rows", "run denoise again")
     _check_sessions(table, settings, cohort)
-    result = screen_scans(table, shares, settings.limits, settings.sessions)
+    _check_excluded(table, settings, cohort)
+    result = screen_scans(table, shares, settings.limits, settings.sessions, settings.exclude)
     _check_any(result, settings.limits, cohort)
     write_table(kept, result.kept, COLUMNS)
     write_table(lost, result.lost)
@@ -107,7 +121,13 @@ def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> 
         sys.stderr.write(f"connect screen: {line}\n")
 
 
-def screen_scans(rows: pd.DataFrame, coverage: pd.DataFrame, limits: Limits, sessions: Collection[str]) -> Screened:
+def screen_scans(
+    rows: pd.DataFrame,
+    coverage: pd.DataFrame,
+    limits: Limits,
+    sessions: Collection[str],
+    exclude: Mapping[str, str] = NOBODY,
+) -> Screened:
     """Judge scans by limits.
 
     Parameters
@@ -121,21 +141,26 @@ def screen_scans(rows: pd.DataFrame, coverage: pd.DataFrame, limits: Limits, ses
         The limits. Values on a limit pass; a value that is not known does not.
     sessions
         Session labels (without ``ses-``) that the cohort file lists.
+    exclude
+        Entities of the names of scans that are excluded by hand, such as ``sub-05_run-2``: the reason.
 
     Returns
     -------
     Screened
-        An unusable scan has its own reason only, one of an unlisted session that reason only, and the others one for
-        each limit that they break.
+        An unusable scan has its own reason only, one of an unlisted session or excluded by hand that reason only, and
+        the others one for each limit that they break.
     """
     missing = ~(coverage.to_numpy(dtype=np.float64) >= limits.coverage)
     share = pd.Series(missing.mean(axis=1), index=rows.index)
     unusable, unlisted = rows["unusable"].notna(), ~_labels(rows).isin(list(sessions))
-    judged = ~unusable & ~unlisted
+    by_hand = pd.Series([_by_hand(scan, exclude) for scan in rows["scan"]], index=rows.index, dtype=object)
+    named = ~unusable & ~unlisted & (by_hand != "")
+    judged = ~unusable & ~unlisted & ~named
     causes = pd.DataFrame(
         {
             "unusable": unusable,
             "session": ~unusable & unlisted,
+            "exclude": named,
             "mean_fd": judged & ~(rows["mean_fd"] <= limits.mean_fd),
             "minutes": judged & ~(rows["minutes"] >= limits.minutes),
             "tdof": judged & ~(rows["tdof"] >= limits.tdof),
@@ -143,7 +168,7 @@ def screen_scans(rows: pd.DataFrame, coverage: pd.DataFrame, limits: Limits, ses
         }
     )
     good = ~causes.any(axis=1)
-    kept = rows.assign(kept=np.where(good, "yes", "no"), reason=_reasons(rows, share, causes, limits))
+    kept = rows.assign(kept=np.where(good, "yes", "no"), reason=_reasons(rows, share, by_hand, causes, limits))
     scan, parcel = np.nonzero(missing & good.to_numpy()[:, None])
     lost = {"scan": rows["scan"].to_numpy()[scan], "parcel": coverage.columns.to_numpy()[parcel]}
     lost_table = pd.DataFrame({**lost, "coverage": coverage.to_numpy(dtype=np.float64)[scan, parcel]})
@@ -157,22 +182,36 @@ def notes(result: Screened, limits: Limits) -> list[str]:
     """
     unlisted = _labels(result.kept[result.causes["session"]]).map(_unlisted).value_counts(sort=False)
     left_out = [f"scans left out because {reason}: {count}" for reason, count in unlisted.items()]
-    total, counts = len(result.causes), result.causes.sum()
-    most = [key for key in LIMITS if counts[key] * 2 > total]
-    severe = [f"limit {key} {getattr(limits, key):g} excludes {counts[key]} of {total} scans" for key in most]
     changed = changed_settings(result.kept).itertuples(index=False, name=None)
-    return [*left_out, *severe, *told(list(changed), "kept scans")]
+    return [*left_out, *severe(result.kept, limits), *told(list(changed), "kept scans")]
 
 
-def _reasons(rows: pd.DataFrame, share: pd.Series[float], causes: pd.DataFrame, limits: Limits) -> np.ndarray:
+def severe(kept: pd.DataFrame, limits: Limits) -> list[str]:
+    """Return which limits exclude more than half of the scans, from their reasons."""
+    found = [str(reason) for reason in kept["reason"].dropna()]
+    reasons = [reason.split("; ") for reason in found if not reason.startswith(BY_HAND)]
+    counts = {
+        key: sum(any(one.startswith(f"{word} ") for one in own) for own in reasons) for key, word in LIMITS.items()
+    }
+    return [
+        f"limit {key} {getattr(limits, key):g} excludes {count} of {len(kept)} scans"
+        for key, count in counts.items()
+        if 2 * count > len(kept)
+    ]
+
+
+def _reasons(
+    rows: pd.DataFrame, share: pd.Series[float], by_hand: pd.Series[str], causes: pd.DataFrame, limits: Limits
+) -> np.ndarray:
     """Return for each scan the reasons in words, joined by semicolons, or None ``(n_scans,)``."""
     texts = {
         "unusable": list(rows["unusable"].astype(str)),
         "session": [_unlisted(label) for label in _labels(rows)],
-        "mean_fd": _beyond("mean FD", rows["mean_fd"], "above", limits.mean_fd, " mm"),
-        "minutes": _beyond("time left", rows["minutes"], "below", limits.minutes, " min"),
-        "tdof": _beyond("tDOF left", rows["tdof"], "below", limits.tdof),
-        "parcels_missing": _beyond("share of missing parcels", share, "above", limits.parcels_missing),
+        "exclude": [f"{BY_HAND}: {reason}" for reason in by_hand],
+        "mean_fd": _beyond(LIMITS["mean_fd"], rows["mean_fd"], "above", limits.mean_fd, " mm"),
+        "minutes": _beyond(LIMITS["minutes"], rows["minutes"], "below", limits.minutes, " min"),
+        "tdof": _beyond(LIMITS["tdof"], rows["tdof"], "below", limits.tdof),
+        "parcels_missing": _beyond(LIMITS["parcels_missing"], share, "above", limits.parcels_missing),
     }
     broken = [np.where(causes[key], text, "") for key, text in texts.items()]
     return np.array(["; ".join(filter(None, row)) or None for row in zip(*broken, strict=True)], dtype=object)
@@ -190,6 +229,12 @@ def _unlisted(label: str) -> str:
     return f"session `{label}` is not in the cohort file" if label else "it has no session"
 
 
+def _by_hand(scan: str, exclude: Mapping[str, str]) -> str:
+    """Return why a scan is excluded by hand, or nothing."""
+    own = set(scan.split("_"))
+    return next((reason for key, reason in exclude.items() if set(key.split("_")) <= own), "")
+
+
 def _labels(rows: pd.DataFrame) -> pd.Series[str]:
     return rows["session_id"].fillna("").astype(str).str.removeprefix("ses-")
 
@@ -200,6 +245,13 @@ def _check_sessions(rows: pd.DataFrame, cohort: Cohort, where: Path) -> None:
         got = f"none of them; the file lists {', '.join(cohort.sessions)}"
         todo = f"correct the labels{suggest(next(iter(cohort.sessions)), found)}"
         raise UserError(f"{where}, key sessions", f"sessions of the scans table ({', '.join(found)})", got, todo)
+
+
+def _check_excluded(rows: pd.DataFrame, cohort: Cohort, where: Path) -> None:
+    for key in cohort.exclude:
+        if not any(_by_hand(scan, {key: "named"}) for scan in rows["scan"]):
+            todo = f"correct it{suggest(key, rows['scan'])}"
+            raise UserError(f"{where}, key exclude", "entities of the names of scans", f"`{key}`, no scan", todo)
 
 
 def _check_any(result: Screened, limits: Limits, where: Path) -> None:

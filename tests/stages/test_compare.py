@@ -60,6 +60,7 @@ class Study:
         }
     )
     parcels: list[tuple[str, Any, str]] = field(default_factory=lambda: list(PARCELS))
+    more: dict[str, Any] = field(default_factory=dict)
 
     def write(self, model: dict[str, Any]) -> list[str]:
         """Write the inputs and return the words of the command line."""
@@ -83,6 +84,7 @@ class Study:
                 "derivatives": ".",
                 "participants": "participants.tsv",
                 "sessions": self.sessions,
+                **self.more,
             },
             "measure": {"title": "t", "kind": "correlation"},
             "model": {"question": "?", **model},
@@ -834,14 +836,41 @@ def test_mistakes_in_a_model_are_told_in_four_parts(
         assert text in parts[key]
 
 
-def test_a_participant_with_scans_needs_a_row(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_has_scans_and_no_row_is_left_out_with_the_reason(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     """Also if none of the scans is kept: nobody is lost without a word."""
     lose(study, "sub-04", "pre", "moved")
     lose(study, "sub-04", "post", "moved")
     study.participants = study.participants.drop(index=[3, 6])
-    parts = told(study, capsys, GROUPS)
-    assert parts["where"].endswith("participants.tsv")
-    assert parts["got"] == "no row for sub-04, sub-07"
+    found = study.run(**MEAN)
+    assert found.reasons == {"sub-04": "no row in participants.tsv", "sub-07": "no row in participants.tsv"}
+    assert (found.summary["n"], found.summary["n_not_analysed"]) == (8, 2)
+    assert "participants.tsv: no row for sub-04, sub-07, who cannot be analysed" in capsys.readouterr().err
+    assert found.session_values.set_index("participant_id").loc["sub-07", "analysed"].tolist() == ["no", "no"]
+    changes = [study.change(name)[BETWEEN].mean() for name in study.participants["participant_id"]]
+    assert found.primary["estimate"] == pytest.approx(np.mean(changes), rel=1e-6)
+
+
+def test_a_table_of_other_participants_is_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants["participant_id"] = study.participants["participant_id"].str.replace("sub-", "sub-x")
+    parts = told(study, capsys, MEAN)
+    assert parts["got"].startswith("rows for sub-x01")
+    assert "name the right table" in parts["to do"]
+
+
+def test_columns_of_other_tables_are_covariates(study: Study) -> None:
+    """A long phenotype with a decimal comma, named in the cohort file, is what a column of the table would be."""
+    before = study.participants["age"].to_numpy() / 4
+    study.participants["wellbeing"] = before
+    expected = study.run(**{**GROUPS, "formula": "~ arm + wellbeing"})
+    study.participants = study.participants.drop(columns="wellbeing")
+    rows = [f"{name}\tses-{label}\t{str(value + 5 * (label == 'post')).replace('.', ',')}"
+            for name, value in zip(study.participants["participant_id"], before, strict=True)
+            for label in ("post", "pre")]  # fmt: skip
+    (study.folder / "who5.tsv").write_text("participant_id\tsession_id\tscore\n" + "\n".join(rows) + "\n")
+    study.more = {"columns": {"wellbeing": {"file": "who5.tsv", "column": "score", "session": "pre"}}}
+    found = study.run(**{**GROUPS, "formula": "~ arm + wellbeing"})
+    assert found.people["wellbeing"].tolist() == before.tolist()
+    pd.testing.assert_frame_equal(found.domain_tests, expected.domain_tests)
 
 
 def test_a_participant_has_one_row(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

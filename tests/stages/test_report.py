@@ -23,7 +23,7 @@ from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
 from connect.report import methods, primary, quality, report, sections, wording
-from connect.settings.cohort import Session
+from connect.settings.cohort import Limits, Session
 from connect.settings.strategy import Scrub, Strategy
 from connect.tables import read_record, write_array, write_record, write_table
 
@@ -502,7 +502,15 @@ def test_flags_stand_under_the_answer(study: Study, tmp_path: Path) -> None:
 def test_excluded_scans_raise_no_flag(study: Study) -> None:
     kept = pd.read_csv(study.folder / "kept.tsv", sep="\t", na_values=["n/a"])
     kept["tr"] = np.where(kept["kept"] == "no", 2.2, 2.0)
-    assert quality.flags([], kept) == []
+    assert quality.flags([], kept, Limits()) == []
+
+
+def test_a_limit_that_excludes_most_scans_comes_first(study: Study) -> None:
+    kept = pd.read_csv(study.folder / "kept.tsv", sep="\t", na_values=["n/a"])
+    most = kept.assign(kept="no", reason="mean FD 0.9 mm is above 0.5 mm; time left 3.9 min is below 4 min")
+    lines = [flag.line for flag in quality.flags([], most, Limits())]
+    n = len(kept)
+    assert lines == [f"limit mean_fd 0.5 excludes {n} of {n} scans", f"limit minutes 4 excludes {n} of {n} scans"]
 
 
 def test_methods_say_what_was_done(study: Study, written: tuple[Path, str]) -> None:

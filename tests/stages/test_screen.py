@@ -50,6 +50,21 @@ def reasons(table: pd.DataFrame, coverage: pd.DataFrame | None = None, limits: L
     return [None if pd.isna(reason) else reason for reason in screened.kept["reason"]]
 
 
+def test_a_reason_by_hand_is_no_limit() -> None:
+    exclude = {"task-rest": "tired; mean FD was not all"}
+    assert notes(screen_scans(rows(), covered(), LIMITS, SESSIONS, exclude), LIMITS) == []
+
+
+def test_scans_are_excluded_by_hand_with_the_reason() -> None:
+    exclude = {"sub-01_ses-post": "fell asleep", "sub-03": "tumour", "sub-0": "no label"}
+    moved = rows({}, {"mean_fd": 0.9})
+    screened = screen_scans(moved, covered(), LIMITS, SESSIONS, exclude)
+    assert screened.kept["kept"].tolist() == ["yes", "no", "yes", "yes", "no", "no"]
+    by_hand = [f"excluded by hand: {reason}" for reason in ("fell asleep", "tumour", "tumour")]
+    assert screened.kept["reason"].dropna().tolist() == by_hand
+    assert screened.causes["exclude"].tolist() == [False, True, False, False, True, True]
+
+
 def test_good_scans_are_kept() -> None:
     screened = screen_scans(rows(), covered(), LIMITS, SESSIONS)
     assert screened.kept["kept"].tolist() == ["yes"] * 6
@@ -260,6 +275,11 @@ def test_the_user_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (rows().drop(columns="tdof"), "", ["column `tdof`"]),
         (rows().drop(columns="scanner"), "", ["column `scanner`"]),
         (rows(n_scans=5), "", ["coverage.tsv", "one row per scan (5)", "6 rows", "run denoise again"]),
+        (
+            rows(),
+            "exclude: {sub-01_run-2: eyes open}",
+            ["c.yaml, key exclude", "entities of the names of scans", "`sub-01_run-2`, no scan"],
+        ),
         (rows(), "limits: {mean_fdd: 0.3}", ["did you mean `mean_fd`?"]),
     ],
 )

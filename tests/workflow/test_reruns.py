@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .study import ROOT, SAMPLE_PLAN, Study
+from .study import ROOT, SAMPLE_PLAN, Study, sample_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
@@ -109,3 +109,15 @@ def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, 
 
 def test_editing_a_comment_runs_nothing(copy: Study, tmp_path: Path) -> None:
     assert copy.planned(_edited_package(tmp_path / "src", "screen.py", "\n# A word more.\n")) == {}
+
+
+def test_tables_of_further_columns_are_inputs_of_what_reads_participants(tmp_path: Path) -> None:
+    study = sample_study(tmp_path)
+    study.edit("config/cohorts/sample.yaml", "source:", "columns: {ecr: {file: ecr.tsv, column: anxiety}}\nsource:")
+    done = study.snakemake("--dry-run")
+    assert done.returncode == 1
+    assert "MissingInputException in rule compare" in done.stdout + done.stderr
+    assert "config/cohorts/ecr.tsv" in done.stdout + done.stderr
+    table = study.file("config", "cohorts", "ecr.tsv")
+    table.write_text("participant_id\tanxiety\nsub-01\t1\n")
+    assert study.planned()["compare"] == N_STRATEGIES * N_MODELS

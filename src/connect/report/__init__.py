@@ -24,7 +24,7 @@ from connect.report import methods, quality, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
-from connect.settings.cohort import Cohort
+from connect.settings.cohort import Cohort, Limits
 from connect.settings.domains import Domains
 from connect.settings.figure import Figure
 from connect.settings.measure import Measure
@@ -127,7 +127,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
         pictures=_pictures(models[0], recipes, figures, "cohort"),
     )
     _write(page, render(chosen, results, records, found))
-    _write(answer, answer_text(results, found.scans))
+    _write(answer, answer_text(results, found.scans, chosen.cohort.limits))
 
 
 def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Mapping[str, Any]:
@@ -175,12 +175,12 @@ def render(
         lost=found.lost,
         assessments=found.assessments,
         pictures=found.pictures,
-        flags=quality.flags(results, scans),
+        flags=quality.flags(results, scans, chosen.cohort.limits),
         n_parcels=len({*edges["a"], *edges["b"]}),
     )  # fmt: skip
 
 
-def answer_text(results: Sequence[Result], scans: pd.DataFrame) -> str:
+def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) -> str:
     """Return lines: the primary effect, who was analysed, what was left out and why, and what to look at first."""
     result, summary, found = results[0], results[0].summary, results[0].summary["primary"]
     arms = ", ".join(f"{arm['arm']} {arm['n']}" for arm in summary["arms"] if arm["arm"])
@@ -194,7 +194,7 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame) -> str:
         f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
         f"{wording.people(len(reasons))}{_because(reasons)}.",
-        *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans)),
+        *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans, limits)),
     ]
     return "\n".join(lines).replace(wording.MINUS, "-").replace("’", "'") + "\n"
 

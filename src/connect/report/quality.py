@@ -15,6 +15,8 @@ import pandas as pd
 from connect.acquisition import changed_settings, told
 from connect.report import wording
 from connect.report.sections import Picture, Result
+from connect.screen import severe
+from connect.settings.cohort import Limits
 
 VARIANTS: Mapping[str, str] = {"level": "mean FD, connectivity", "change": "change in both"}
 """The two kinds of QC-FC: what is correlated over participants."""
@@ -72,9 +74,13 @@ class Flag:
     line: str
 
 
-def flags(results: Sequence[Result], scans: pd.DataFrame) -> list[Flag]:
-    """Return what must be looked at first: motion that changed with the intervention, and scans that differ in kind."""
-    found = [_moved(result.name, result.summary["motion"]) for result in results if result.summary["motion"]["flag"]]
+def flags(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) -> list[Flag]:
+    """Return what must be looked at first.
+
+    Limits that exclude most scans, motion that changed with the intervention, and scans that differ in kind.
+    """
+    found = [Flag(line[0].upper() + line[1:], (), line) for line in severe(scans, limits)]
+    found += [_moved(result.name, result.summary["motion"]) for result in results if result.summary["motion"]["flag"]]
     found += [_careful(result.name, one) for result in results for one in result.summary["cautions"]]
     changed = changed_settings(scans)
     lines = told(list(changed.itertuples(index=False, name=None)), "kept scans")

@@ -179,9 +179,11 @@ def test_sessions_that_become_one_are_its_runs(folder: Path, capsys: pytest.Capt
 
 
 def test_runs_of_sessions_that_become_one_keep_their_numbers_where_they_differ(folder: Path) -> None:
-    tree(folder, "ses-1_task-rest_run-1", "ses-2_task-rest_run-2", "ses-3_task-rest_run-1", people=1)
+    tree(folder, "ses-1_task-rest_run-2", "ses-2_task-rest_run-1", "ses-3_task-rest_run-1", people=1)
     visits(folder, "sub-01", "session_id stage;ses-1 a;ses-2 a;ses-3 b")
-    assert labels(indexed(folder, sessions_by=["stage"])) == ["ses-a/1", "ses-a/2", "ses-b/1"]
+    scans = indexed(folder, sessions_by=["stage"])
+    assert labels(scans) == ["ses-a/1", "ses-a/2", "ses-b/1"]
+    assert all(f"_run-{scan.run}_" in scan.bold for scan in scans)
 
 
 def test_labels_that_become_the_same_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

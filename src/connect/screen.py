@@ -63,7 +63,7 @@ LIMITS: Mapping[str, str] = {
 """The limits by which a whole scan is judged, and how a reason that one gives begins."""
 
 
-BY_HAND = "excluded by hand"
+BY_HAND = "by hand"
 """How the reason begins of a scan that the cohort file excludes."""
 
 NOBODY: Mapping[str, str] = {}

@@ -60,7 +60,7 @@ def test_scans_are_excluded_by_hand_with_the_reason() -> None:
     moved = rows({}, {"mean_fd": 0.9})
     screened = screen_scans(moved, covered(), LIMITS, SESSIONS, exclude)
     assert screened.kept["kept"].tolist() == ["yes", "no", "yes", "yes", "no", "no"]
-    by_hand = [f"excluded by hand: {reason}" for reason in ("fell asleep", "tumour", "tumour")]
+    by_hand = [f"by hand: {reason}" for reason in ("fell asleep", "tumour", "tumour")]
     assert screened.kept["reason"].dropna().tolist() == by_hand
     assert screened.causes["exclude"].tolist() == [False, True, False, False, True, True]
 

@@ -17,6 +17,7 @@ import pandas as pd
 from connect.acquisition import changed_settings, told
 from connect.config import read, suggest
 from connect.errors import UserError
+from connect.limits import BY_HAND, LIMITS, severe
 from connect.settings.cohort import Cohort, Limits
 from connect.tables import read_table, write_table
 
@@ -54,18 +55,6 @@ COLUMNS: Mapping[str, str] = {
 }
 """What the columns of the table of kept scans mean."""
 
-LIMITS: Mapping[str, str] = {
-    "mean_fd": "mean FD",
-    "minutes": "time left",
-    "tdof": "tDOF left",
-    "parcels_missing": "share of missing parcels",
-}
-"""The limits by which a whole scan is judged, and how a reason that one gives begins."""
-
-
-BY_HAND = "by hand"
-"""How the reason begins of a scan that the cohort file excludes."""
-
 NOBODY: Mapping[str, str] = {}
 """Nothing excluded by hand."""
 
@@ -82,7 +71,7 @@ class Screened:
         Missing parcels of the kept scans: scan, parcel, coverage.
     causes
         Which scan is excluded by what, a boolean column per cause: `unusable`, `session`, `exclude` (by hand), then
-        :data:`LIMITS`.
+        :data:`connect.limits.LIMITS`.
     """
 
     kept: pd.DataFrame
@@ -184,20 +173,6 @@ def notes(result: Screened, limits: Limits) -> list[str]:
     left_out = [f"scans left out because {reason}: {count}" for reason, count in unlisted.items()]
     changed = changed_settings(result.kept).itertuples(index=False, name=None)
     return [*left_out, *severe(result.kept, limits), *told(list(changed), "kept scans")]
-
-
-def severe(kept: pd.DataFrame, limits: Limits) -> list[str]:
-    """Return which limits exclude more than half of the scans, from their reasons."""
-    found = [str(reason) for reason in kept["reason"].dropna()]
-    reasons = [reason.split("; ") for reason in found if not reason.startswith(BY_HAND)]
-    counts = {
-        key: sum(any(one.startswith(f"{word} ") for one in own) for own in reasons) for key, word in LIMITS.items()
-    }
-    return [
-        f"limit {key} {getattr(limits, key):g} excludes {count} of {len(kept)} scans"
-        for key, count in counts.items()
-        if 2 * count > len(kept)
-    ]
 
 
 def _reasons(

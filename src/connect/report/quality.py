@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from connect.acquisition import changed_settings, told
+from connect.limits import severe
 from connect.report import wording
 from connect.report.sections import Picture, Result
-from connect.screen import severe
 from connect.settings.cohort import Limits
 
 VARIANTS: Mapping[str, str] = {"level": "mean FD, connectivity", "change": "change in both"}

@@ -121,3 +121,7 @@ def test_tables_of_further_columns_are_inputs_of_what_reads_participants(tmp_pat
     table = study.file("config", "cohorts", "ecr.tsv")
     table.write_text("participant_id\tanxiety\nsub-01\t1\n")
     assert study.planned()["compare"] == N_STRATEGIES * N_MODELS
+    phenotype = "columns: {ecr: {file: ../../data/ds003007/dataset/phenotype/ecr.tsv, column: anxiety}}"
+    study.edit("config/cohorts/ds003007.yaml", "limits:", phenotype + "\nlimits:")
+    study.plan(cohorts=["ds003007"], strategies=["36p"])
+    assert study.planned()["fetch_tables"] == 1

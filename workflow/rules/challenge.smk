@@ -13,7 +13,7 @@ rule challenge:
         domains=primary(choice("domains", "{atlas}")),
         cohort=chosen("cohorts", "cohort"),
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
-        tables=lambda wildcards: [str(table) for table in COHORTS[wildcards.cohort].tables],
+        tables=tables_of,
         model=chosen("models", "model"),
         calibration=chosen("calibrations", "calibration"),
     output:

@@ -6,7 +6,7 @@ from connect.config import Place, parse as parsed, read
 from connect.digest import code
 from connect.errors import UserError
 from connect.files import OF_COHORT, check_fetched, pins_of, read_files
-from connect.layout import choice, files_table, scans_table
+from connect.layout import DATA, choice, files_table, scans_table
 from connect.scans import MISSING, read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
@@ -90,6 +90,13 @@ def atlas_files(names):
         settings = CHOICES["atlases"][name]
         paths += [str(file) for file in (settings.parcels, settings.image) if file]
     return paths
+
+
+def tables_of(wildcards):
+    """Return the tables of further columns of participants; those that are fetched come with participants.tsv."""
+    fetched = Path(DATA, wildcards.cohort)
+    tables = COHORTS[wildcards.cohort].tables
+    return [str(table) for table in tables if wildcards.cohort not in FETCHED or not table.is_relative_to(fetched)]
 
 
 def primary(pattern, **others):

@@ -15,7 +15,7 @@ rule compare:
         domains=chosen("domains", "atlas"),
         cohort=chosen("cohorts", "cohort"),
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
-        tables=lambda wildcards: [str(table) for table in COHORTS[wildcards.cohort].tables],
+        tables=tables_of,
         model=chosen("models", "model"),
     output:
         domain_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from connect import STAGES
 from connect.cli import main
 
 from .study import ROOT, Study
@@ -106,7 +105,6 @@ def test_only_what_changes_fmriprep_repeats_it(study: Study) -> None:
     study.file(path).write_text(text)
 
 
-@pytest.mark.skipif("fetch" not in STAGES, reason="needs the stage fetch")
 def test_raw_scans_are_preprocessed_and_screened(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     screened = "results/raw/screen/seitzman2018/none/scans.tsv"
     planned = study.planned()

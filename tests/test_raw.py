@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 import doctest
-import gzip
 import json
 from collections import Counter
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 
 import connect.index.raw
@@ -23,31 +20,11 @@ from connect.index.trees import Folder
 from connect.scans import read_scans
 from connect.settings.cohort import Cohort, Preprocess
 
+from .bucket import serving
+from .rawfiles import raw, replicate, volumes
+
 SPACE = "MNI152NLin2009cAsym:res-2"
 MNI = "space-MNI152NLin2009cAsym_res-2"
-
-
-def volumes(n_volumes: int = 20, tr: float = 2.0) -> bytes:
-    """Return a tiny image whose header holds a repetition time (s)."""
-    made = nibabel.Nifti1Image(np.zeros((2, 2, 2, n_volumes), np.uint8), np.eye(4))
-    made.header["pixdim"][4] = tr
-    made.header.set_xyzt_units("mm", "sec")
-    return made.to_bytes()
-
-
-def raw(folder: Path, *bolds: str, n_volumes: int = 20, header: float = 2.0, tr: float | None = 2.0) -> Path:
-    """Write raw images at their paths without extension, with a T1w image of each participant."""
-    for bold in bolds:
-        path = folder / f"{bold}.nii.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(volumes(n_volumes, header)))
-        if tr is not None:
-            (folder / f"{bold}.json").write_text(json.dumps({"RepetitionTime": tr}))
-        person = bold.split("/")[0]
-        (folder / person / "anat").mkdir(exist_ok=True)
-        (folder / person / "anat" / f"{person}_T1w.nii.gz").touch()
-    (folder / "dataset_description.json").write_text("{}")
-    return folder
 
 
 def found(folder: Path, space: str = SPACE, task: str = "") -> Found:
@@ -243,6 +220,26 @@ def test_the_command_writes_three_files(
     assert "`preprocess` has the space MNI152NLin2009cAsym:res-2, but indexed was: MNI152NLin6Asym:res-1" in told
 
 
+def test_an_accession_without_derivatives_is_indexed_from_its_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = raw(tmp_path / "buckets/openneuro.org/ds000001", "sub-01/ses-a/func/sub-01_ses-a_task-rest_bold")
+    (folder / "participants.tsv").write_text("participant_id\nsub-01\n")
+    (tmp_path / "buckets" / "openneuro-derivatives").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with serving(tmp_path / "buckets") as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        assert main(["index", "openneuro:ds000001", "--cohort", "c", "--preprocess"]) == 0
+    (scan,) = read_scans("config/cohorts/c.scans.tsv")
+    rows = {file.path: file.uri for file in read_files("config/cohorts/c.files.tsv")}
+    cohort = read(Cohort, "config/cohorts/c.yaml")
+    assert (scan.n_volumes, scan.tr) == (20, 2.0)
+    assert rows[scan.bold].startswith("data/c/fmriprep/sub-01/sub-01/ses-a/func/")
+    assert rows["dataset/participants.tsv"] == "s3://openneuro.org/ds000001/participants.tsv"
+    assert cohort.participants == Path("data/c/dataset/participants.tsv")
+    assert cohort.preprocess == Preprocess(Path("data/c/raw"), SPACE, "--task-id rest")
+
+
 def test_a_raw_folder_without_the_flag_says_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,20 +290,7 @@ def test_openneuro_datasets_without_derivatives(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source, folder = shared_data / "openneuro" / accession, tmp_path / "raw"
-    with (source / "manifest.tsv").open(encoding="utf-8", newline="") as file:
-        paths = [row["path"] for row in csv.DictReader(file, delimiter="\t")]
-    image = volumes()
-    packed = gzip.compress(image)
-    for path in paths:
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / path).is_file():
-            target.write_bytes((source / path).read_bytes())
-        elif path.endswith((".nii", ".nii.gz")):
-            target.write_bytes(image if path.endswith(".nii") else packed)
-        elif path.endswith(".json"):
-            target.write_text('{"RepetitionTime": 2.0}')
+    replicate(shared_data / "openneuro" / accession, tmp_path / "raw")
     monkeypatch.chdir(tmp_path)
     assert main(["index", "raw", "--cohort", accession, "--preprocess"]) == 0
     scans = read_scans(f"config/cohorts/{accession}.scans.tsv")

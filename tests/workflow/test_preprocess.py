@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,7 @@ import yaml
 
 from connect.cli import main
 
+from ..rawfiles import replicate
 from .study import ROOT, Study
 
 PEOPLE, SESSIONS = ("sub-01", "sub-02"), ("ses-pre", "ses-post")
@@ -43,20 +45,29 @@ def write_raw(folder: Path) -> None:
         (folder / f"task-{task}_bold.json").write_text(json.dumps({"RepetitionTime": 5.0, "TaskName": task}))
 
 
+def choose(folder: Path, plan: dict[str, object]) -> None:
+    """Write a plan and the shipped choices."""
+    for kind in ("atlases", "domains", "strategies", "measures", "models"):
+        shutil.copytree(ROOT / "config" / kind, folder / "config" / kind)
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(plan))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a study of a raw cohort, before anything ran."""
     folder = tmp_path_factory.mktemp("preprocess")
     write_raw(folder / "raw")
-    for kind in ("atlases", "domains", "strategies", "measures", "models"):
-        (folder / "config" / kind).mkdir(parents=True)
-        for path in (ROOT / "config" / kind).iterdir():
-            (folder / "config" / kind / path.name).write_bytes(path.read_bytes())
-    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(PLAN))
+    choose(folder, PLAN)
+    (folder / "license.txt").touch()
+    indexed(folder, "raw")
+    return Study(folder)
+
+
+def indexed(folder: Path, cohort: str) -> None:
+    """Index the raw dataset in a folder named like the cohort."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert main(["index", "raw", "--cohort", "raw", "--preprocess"]) == 0
-    return Study(folder)
+        assert main(["index", cohort, "--cohort", cohort, "--preprocess"]) == 0
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +91,6 @@ def test_a_failure_keeps_the_work_and_success_removes_it(study: Study, monkeypat
     assert not study.file(output(person)).exists()
     assert [path.name for path in work.glob("*/raw/*/nipype/computed")] == ["computed"]
 
-    study.file("license.txt").touch()
     monkeypatch.setenv("FS_LICENSE", "license.txt")
     study.run("--cores", "2", output(person))
     assert log.read_text().startswith("resumed")
@@ -107,9 +117,10 @@ def test_only_what_changes_fmriprep_repeats_it(study: Study) -> None:
 
 def test_raw_scans_are_preprocessed_and_screened(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     screened = "results/raw/screen/seitzman2018/none/scans.tsv"
+    made = sum(study.file(output(person)).is_dir() for person in PEOPLE)
     planned = study.planned()
     assert {name: planned[name] for name in ("preprocess", "fetch", "parcellate", "compare", "report")} == {
-        "preprocess": 1, "fetch": 4, "parcellate": 4, "compare": 1, "report": 1,
+        "preprocess": len(PEOPLE) - made, "fetch": 4, "parcellate": 4, "compare": 1, "report": 1,
     }  # fmt: skip
     monkeypatch.setenv("FS_LICENSE", "license.txt")
     study.run("--cores", "2", screened)
@@ -117,3 +128,13 @@ def test_raw_scans_are_preprocessed_and_screened(study: Study, monkeypatch: pyte
     assert sorted(table["scan"]) == [f"{p}_{s}_task-rest_{SPACE}" for p in PEOPLE for s in sorted(SESSIONS)]
     assert table["kept"].all()
     assert "preprocess" not in study.planned()
+
+
+def test_real_datasets_are_planned_by_participant_and_scan(shared_data: Path, tmp_path: Path) -> None:
+    choose(tmp_path, {**PLAN, "cohorts": {"ds001408": ["change"], "ds005016": ["change"]}})
+    for accession in ("ds001408", "ds005016"):
+        replicate(shared_data / "openneuro" / accession, tmp_path / accession)
+        indexed(tmp_path, accession)
+    planned = Study(tmp_path).planned()
+    scans = 2 * 52 + 347
+    assert (planned["preprocess"], planned["fetch"], planned["parcellate"]) == (52 + 147, scans, scans)

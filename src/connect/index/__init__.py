@@ -122,6 +122,8 @@ def _of_raw(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan]
     table = (Path(DATA, cohort, "dataset") if files else folder) / name if people else None
     named = about(tree, source) if isinstance(tree, Remote) else ("", "")
     origin = Origin(Path(DATA, cohort), table, people, *named, preprocess=settings)
+    if isinstance(tree, Remote):
+        found.notes.append(f"CHECK that the raw dataset is in {folder} before you run: copy {tree.where()} to it")
     return found.scans, [*found.files, *files], origin, found.notes
 
 

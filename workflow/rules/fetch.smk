@@ -1,10 +1,12 @@
 # Purpose: fetch the files of a scan, and the tables of a cohort, from a public bucket, verified by their checksums.
-# In:      the rows of the files table. Cohorts without a files table are on disk already.
+# In:      the rows of the files table, and what fMRIPrep made of a raw cohort. Cohorts without a table are on disk already.
 # Out:     image, mask and confounds of a scan in a folder of its own; participants and other tables of the cohort.
 
 
 # Neither the code nor the whole table is a trigger: a file is fetched again only if its own row changes.
 rule fetch:
+    input:
+        made=preprocessed,
     output:
         fetched=[
             "data/{cohort}/{scan}/{scan}_desc-preproc_bold.nii.gz",
@@ -41,6 +43,8 @@ use rule fetch as fetch_and_drop with:
 
 
 use rule fetch as fetch_tables with:
+    input:
+        made=[],
     output:
         fetched=["data/{cohort}/dataset/participants.tsv"],
     log:

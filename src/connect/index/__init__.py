@@ -1,4 +1,4 @@
-"""Write the scans table of a cohort, and a first draft of its cohort file, from an fMRIPrep folder or an accession."""
+"""Write the scans table of a cohort, and a draft of its cohort file, from a folder or an OpenNeuro accession."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from connect.errors import UserError
@@ -13,14 +14,24 @@ from connect.files import File, write_files
 from connect.index.draft import Origin, find_participants, listed, write_draft
 from connect.index.fmriprep import find_scans
 from connect.index.folders import sources
-from connect.index.openneuro import PREFIX, about, check_derivatives, open_accession, pin, told_size
-from connect.index.trees import Folder
+from connect.index.openneuro import PREFIX, about, check_derivatives, of_dataset, open_accession, pin, told_size
+from connect.index.raw import find_raw
+from connect.index.trees import Folder, Remote
 from connect.layout import DATA, choice, files_table, scans_table
 from connect.scans import Scan, write_scans
+from connect.settings.cohort import Preprocess
 from connect.tables import written
 
 
-def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", choices: Path = Path("config")) -> None:
+def index(
+    source: str | Path,
+    /,
+    cohort: str,
+    space: str = "",
+    task: str = "",
+    preprocess: bool = False,
+    choices: Path = Path("config"),
+) -> None:
     """List the scans of fMRIPrep's derivatives as the scans table of a cohort, and draft its cohort file.
 
     Of an OpenNeuro accession the public bucket is listed, and only text and the headers of images are read; its files
@@ -30,14 +41,18 @@ def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", c
     Parameters
     ----------
     source
-        fMRIPrep folder (`--level full`), to which nothing is written; or an accession such as `openneuro:ds003007`.
+        fMRIPrep folder (`--level full`), or with `--preprocess` a folder of raw BIDS, to which nothing is written; or
+        an accession such as `openneuro:ds003007`.
     cohort
         Name of the cohort: letters, digits and `-`.
     space
         Space in fMRIPrep's notation, such as `MNI152NLin6Asym` or `MNI152NLin6Asym:res-2`. Without it,
-        MNI152NLin2009cAsym if it is there, else the only standard space.
+        MNI152NLin2009cAsym if it is there, else the only standard space; `MNI152NLin2009cAsym:res-2` with
+        `--preprocess`.
     task
         Task label. Without it, the tasks with `rest` in their label, or all if no label has it.
+    preprocess
+        The source is raw, and the workflow shall run fMRIPrep on it.
     choices
         Folder of the choices. The files are written to its folder `cohorts`.
 
@@ -45,19 +60,25 @@ def index(source: str | Path, /, cohort: str, space: str = "", task: str = "", c
     ------
     UserError
         If there are no fully preprocessed scans, if the space is ambiguous, if a scan lacks its mask, its confounds or
-        its repetition time, or if OpenNeuro cannot be reached or has no derivatives of the dataset.
+        its repetition time, if fMRIPrep would refuse a raw scan, or if OpenNeuro cannot be reached or has no
+        derivatives of the dataset.
     """
     if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
         raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
     table, sheet = Path(scans_table(cohort, choices)), Path(choice("cohorts", cohort, choices))
     pins = Path(files_table(cohort, choices))
-    if str(source).startswith(PREFIX):
+    if preprocess:
+        scans, files, origin, notes = _of_raw(str(source), cohort, space, task)
+    elif str(source).startswith(PREFIX):
         scans, files, origin, notes = _of_accession(str(source), cohort, space, task)
         notes.append(f"to be fetched: {told_size(files)}")
+    else:
+        scans, origin, notes = _of_folder(Path(source), space, task)
+        files = []
+    if files:
         with written(pins) as aside:
             write_files(aside, files)
     else:
-        scans, origin, notes = _of_folder(Path(source), space, task)
         pins.unlink(missing_ok=True)
     if len({scan.task for scan in scans}) > 1:
         notes.append("CHECK: scans of several tasks, which are averaged within a session; choose one with --task")
@@ -87,6 +108,31 @@ def _of_accession(source: str, cohort: str, space: str, task: str) -> tuple[list
     people = listed(raw.text(table)) if table in raw.files else frozenset()
     origin = Origin(folder, folder / "dataset" / table if people else None, people, *about(raw, source), fetched=True)
     return placed, files, origin, notes
+
+
+def _of_raw(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan], list[File], Origin, list[str]]:
+    tree, folder, files = _open_raw(source, cohort)
+    settings = Preprocess(folder, space) if space else Preprocess(folder)
+    found = find_raw(tree, cohort, settings.space, task)
+    tasks = {scan.task for scan in found.scans}
+    if len(tasks) == 1:
+        settings = replace(settings, arguments=f"--task-id {next(iter(tasks))}")
+    name = "participants.tsv"
+    people = listed(tree.text(name)) if name in tree.files else frozenset()
+    table = (Path(DATA, cohort, "dataset") if files else folder) / name if people else None
+    named = about(tree, source) if isinstance(tree, Remote) else ("", "")
+    origin = Origin(Path(DATA, cohort), table, people, *named, preprocess=settings)
+    if isinstance(tree, Remote):
+        found.notes.append(f"CHECK that the raw dataset is in {folder} before you run: copy {tree.where()} to it")
+    return found.scans, [*found.files, *files], origin, found.notes
+
+
+def _open_raw(source: str, cohort: str) -> tuple[Folder | Remote, Path, list[File]]:
+    """Return a raw dataset, the folder where fMRIPrep finds it, and the tables that are fetched of it."""
+    if not source.startswith(PREFIX):
+        return Folder(Path(source)), Path(source), []
+    tree, derivatives = open_accession(source)
+    return tree, Path(DATA, cohort, "raw"), list(of_dataset(tree, derivatives))
 
 
 def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import yaml
 from connect.config import read
 from connect.index.fmriprep import few
 from connect.scans import Scan
-from connect.settings.cohort import Cohort
+from connect.settings.cohort import Cohort, Preprocess
 from connect.tables import written
 
 Phase = Literal["pre", "post"]
@@ -42,6 +42,8 @@ class Origin:
         Citation or address of the dataset, if it tells one.
     fetched
         Whether the workflow fetches the files.
+    preprocess
+        How fMRIPrep makes the derivatives, if the workflow runs it.
     """
 
     derivatives: Path
@@ -50,13 +52,14 @@ class Origin:
     title: str = ""
     source: str = ""
     fetched: bool = False
+    preprocess: Preprocess | None = None
 
 
 def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> list[str]:
     """Write the draft of a cohort file, unless the file exists; return what the user has to know and to check."""
     labels, table = session_labels(scans), origin.participants
     if sheet.exists():
-        notes = [f"{sheet} exists and is left as it is", *_review(sheet, origin.derivatives, scans)]
+        notes = [f"{sheet} exists and is left as it is", *_review(sheet, origin, scans)]
     else:
         with written(sheet) as aside:
             aside.write_text(draft(sheet, origin, labels), encoding="utf-8")
@@ -124,6 +127,14 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str]) -> str:
     phases = guess_phases(labels)
     others = [label for label in labels if label not in phases]
     lines = [f"{key}: {_quoted(value)}" for key, value in entries.items()]
+    if origin.preprocess:
+        lines += [
+            "# fMRIPrep makes the derivatives of the raw scans; `--fs-no-reconall` saves hours and the surfaces.",
+            "preprocess:",
+            f"  raw: {_quoted(_relative(origin.preprocess.raw, sheet.parent))}",
+            f"  space: {_quoted(origin.preprocess.space)}",
+            f"  arguments: {_quoted(origin.preprocess.arguments)}",
+        ]
     if origin.fetched:
         lines += [
             "# With `keep_images: false` an image is deleted once it is parcellated, so that disk for a few is enough."
@@ -153,11 +164,14 @@ def listed(text: str) -> frozenset[str]:
     return frozenset(row.get("participant_id") or "" for row in rows)
 
 
-def _review(sheet: Path, derivatives: Path, scans: Sequence[Scan]) -> Iterator[str]:
+def _review(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> Iterator[str]:
     """Yield where an existing cohort file and what was indexed differ."""
     cohort = read(Cohort, sheet)
-    if cohort.derivatives.resolve() != derivatives.resolve():
-        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {derivatives}"
+    if cohort.derivatives.resolve() != origin.derivatives.resolve():
+        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {origin.derivatives}"
+    there, here = (told.space if told else "no such key" for told in (cohort.preprocess, origin.preprocess))
+    if there != here:
+        yield f"CHECK {sheet}: `preprocess` has the space {there}, but indexed was: {here}"
     unknown = [label for label in session_labels(scans) if label not in cohort.sessions]
     if unknown:
         yield f"{sheet} says nothing of the sessions {', '.join(unknown)}: they are not compared"

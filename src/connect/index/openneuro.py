@@ -76,7 +76,7 @@ def pin(scans: Sequence[Scan], derivatives: Remote, raw: Remote) -> tuple[list[S
         for scan in scans
     ]
     files = [file for scan in scans for file in _of_scan(scan, derivatives)]
-    return placed, [*files, *_of_dataset(raw, derivatives)]
+    return placed, [*files, *of_dataset(raw, derivatives)]
 
 
 def about(raw: Remote, source: str) -> tuple[str, str]:
@@ -108,7 +108,8 @@ def _of_scan(scan: Scan, derivatives: Remote) -> Iterator[File]:
         yield _file(scan.name, fetched_name(scan.name, kind), derivatives, path)
 
 
-def _of_dataset(raw: Remote, derivatives: Remote) -> Iterator[File]:
+def of_dataset(raw: Remote, derivatives: Remote) -> Iterator[File]:
+    """Yield the files of the whole dataset: who took part, what was measured and when."""
     if DESCRIPTION in derivatives.objects:
         yield _file(OF_COHORT, DESCRIPTION, derivatives, DESCRIPTION)
     for path in sorted(raw.objects):

@@ -224,6 +224,9 @@ def test_an_accession_without_derivatives_is_indexed_from_its_bucket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = raw(tmp_path / "buckets/openneuro.org/ds000001", "sub-01/ses-a/func/sub-01_ses-a_task-rest_bold")
+    (folder / "sub-01" / "ses-a" / "func" / "sub-01_ses-a_task-faces_bold.json").write_text("{}")
+    (folder / "sub-01" / "ses-a" / "fmap").mkdir()
+    (folder / "sub-01" / "ses-a" / "fmap" / "sub-01_ses-a_dir-AP_epi.json").write_text("{}")
     (folder / "participants.tsv").write_text("participant_id\nsub-01\n")
     (tmp_path / "buckets" / "openneuro-derivatives").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -237,7 +240,14 @@ def test_an_accession_without_derivatives_is_indexed_from_its_bucket(
     assert rows[scan.bold].startswith("data/c/fmriprep/sub-01/sub-01/ses-a/func/")
     assert rows["dataset/participants.tsv"] == "s3://openneuro.org/ds000001/participants.tsv"
     assert cohort.participants == Path("data/c/dataset/participants.tsv")
-    assert cohort.preprocess == Preprocess(Path("data/c/raw"), SPACE, "--task-id rest")
+    assert cohort.preprocess == Preprocess(Path("data/c/dataset"), SPACE, "--task-id rest")
+    of_participant = {Path(path).name for path in rows if path.startswith("dataset/sub-01/")}
+    anatomy = {"sub-01_ses-a_T1w.nii.gz"} & of_participant
+    assert of_participant - anatomy - {"sub-01_T1w.nii.gz"} == {
+        "sub-01_ses-a_task-rest_bold.nii.gz",
+        "sub-01_ses-a_task-rest_bold.json",
+        "sub-01_ses-a_dir-AP_epi.json",
+    }
 
 
 def test_a_raw_folder_without_the_flag_says_how(

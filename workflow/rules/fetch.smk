@@ -42,11 +42,30 @@ use rule fetch as fetch_and_drop with:
         cohort=any_of(cohort for cohort in FETCHED if not COHORTS[cohort].keep_images),
 
 
+# What fMRIPrep reads of a participant, where the raw dataset is fetched and not on disk.
+use rule fetch as fetch_raw with:
+    input:
+        made=[],
+    output:
+        fetched=[directory("data/{cohort}/dataset/{participant}")],
+    log:
+        "logs/fetch/{cohort}/{participant}.log",
+    wildcard_constraints:
+        cohort=any_of(RAW.keys() & FETCHED.keys()),
+        participant="sub-[A-Za-z0-9]+",
+    params:
+        files=lambda wildcards: files_table(wildcards.cohort),
+        scan="{participant}",
+        rows=lambda wildcards: pinned(wildcards.cohort, wildcards.participant),
+        folder="data/{cohort}",
+        parts="data/{cohort}/.parts/{participant}",
+
+
 use rule fetch as fetch_tables with:
     input:
         made=[],
     output:
-        fetched=["data/{cohort}/dataset/participants.tsv"],
+        fetched=["data/{cohort}/dataset/participants.tsv", "data/{cohort}/dataset/dataset_description.json"],
     log:
         "logs/fetch/{cohort}/tables.log",
     wildcard_constraints:

@@ -10,6 +10,7 @@ FMRIPREP = "25.2.5"
 rule preprocess:
     input:
         raw=lambda wildcards: str(RAW[wildcards.cohort].raw / wildcards.participant),
+        description=lambda wildcards: ancient(str(RAW[wildcards.cohort].raw / "dataset_description.json")),
     output:
         derivatives=directory("data/{cohort}/fmriprep/{participant}"),
     log:

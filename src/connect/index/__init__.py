@@ -14,7 +14,7 @@ from connect.files import File, write_files
 from connect.index.draft import Origin, find_participants, listed, write_draft
 from connect.index.fmriprep import find_scans
 from connect.index.folders import sources
-from connect.index.openneuro import PREFIX, about, check_derivatives, of_dataset, open_accession, pin, told_size
+from connect.index.openneuro import PREFIX, about, check_derivatives, of_raw, open_accession, pin, told_size
 from connect.index.raw import find_raw
 from connect.index.trees import Folder, Remote
 from connect.layout import DATA, choice, files_table, scans_table
@@ -111,7 +111,9 @@ def _of_accession(source: str, cohort: str, space: str, task: str) -> tuple[list
 
 
 def _of_raw(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan], list[File], Origin, list[str]]:
-    tree, folder, files = _open_raw(source, cohort)
+    remote = source.startswith(PREFIX)
+    tree = open_accession(source)[0] if remote else Folder(Path(source))
+    folder = Path(DATA, cohort, "dataset") if remote else Path(source)
     settings = Preprocess(folder, space) if space else Preprocess(folder)
     found = find_raw(tree, cohort, settings.space, task)
     tasks = {scan.task for scan in found.scans}
@@ -119,20 +121,13 @@ def _of_raw(source: str, cohort: str, space: str, task: str) -> tuple[list[Scan]
         settings = replace(settings, arguments=f"--task-id {next(iter(tasks))}")
     name = "participants.tsv"
     people = listed(tree.text(name)) if name in tree.files else frozenset()
-    table = (Path(DATA, cohort, "dataset") if files else folder) / name if people else None
-    named = about(tree, source) if isinstance(tree, Remote) else ("", "")
-    origin = Origin(Path(DATA, cohort), table, people, *named, preprocess=settings)
+    table = folder / name if people else None
+    named, files = ("", ""), []
     if isinstance(tree, Remote):
-        found.notes.append(f"CHECK that the raw dataset is in {folder} before you run: copy {tree.where()} to it")
+        named, files = about(tree, source), of_raw(tree, found.scans)
+        found.notes.append(f"to be fetched: {told_size(files)}")
+    origin = Origin(Path(DATA, cohort), table, people, *named, preprocess=settings)
     return found.scans, [*found.files, *files], origin, found.notes
-
-
-def _open_raw(source: str, cohort: str) -> tuple[Folder | Remote, Path, list[File]]:
-    """Return a raw dataset, the folder where fMRIPrep finds it, and the tables that are fetched of it."""
-    if not source.startswith(PREFIX):
-        return Folder(Path(source)), Path(source), []
-    tree, derivatives = open_accession(source)
-    return tree, Path(DATA, cohort, "raw"), list(of_dataset(tree, derivatives))
 
 
 def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:

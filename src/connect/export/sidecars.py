@@ -63,7 +63,7 @@ def raw_sidecar(made: Mapping[str, Any], scan: Scan, source: Source) -> dict[str
 
 
 def cleaned_sidecar(
-    scan: Scan, row: Mapping[str, Any], atlas: Atlas, strategy: Strategy, lost: Sequence[str], sources: Sequence[str]
+    scan: Scan, row: Mapping[Any, Any], atlas: Atlas, strategy: Strategy, lost: Sequence[str], sources: Sequence[str]
 ) -> dict[str, Any]:
     """Return the sidecar of cleaned series.
 

@@ -47,7 +47,7 @@ class Universe:
     atlas: str
     strategy: str
     parcels: Sequence[str]
-    kept: Mapping[str, Mapping[str, Any]]
+    kept: Mapping[str, Mapping[Any, Any]]
     lost: Mapping[str, Sequence[str]]
     rows: Mapping[str, Mapping[str, int]]
 

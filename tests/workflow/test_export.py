@@ -154,6 +154,24 @@ def test_nilearn_makes_the_same_matrices_of_the_series(exported: Path, desc: str
     assert gaps > 0
 
 
+def test_a_parcel_that_is_missing_has_no_series(linked: Study, exported: Path) -> None:
+    """Also where some of it has data, but less than the limit."""
+    scan = f"sub-04_ses-post_{SPACE}_res-7"
+    table = linked.file("results", "sample", "screen", "seitzman2018", "36p", "missing_parcels.tsv")
+    text = table.read_text()
+    table.unlink()
+    ending = f"{ATLAS}_stat-mean_desc-36p_timeseries"
+    before = read(of_scan(exported, "sub-04", "ses-post", f"{ending}.tsv"))
+    parcel = before.columns[before.notna().all()][7]
+    table.write_text(f"{text}{scan}\t{parcel}\t0.4\n")
+    assert export(linked.folder, "--to", "exported", "--strategies", "36p") == 0
+    path = of_scan(linked.file("exported"), "sub-04", "ses-post", f"{ending}.tsv")
+    after = read(path)
+    assert after[parcel].isna().all()
+    pd.testing.assert_frame_equal(after.drop(columns=parcel), before.drop(columns=parcel))
+    assert parcel in json.loads(path.with_suffix(".json").read_text())["MissingParcels"]
+
+
 def test_series_are_those_of_the_stages(finished: Study, exported: Path) -> None:
     made = finished.file("results", "sample")
     scans = read(made / "denoise" / "seitzman2018" / "scrubbing-gsr" / "scans.tsv")
@@ -294,18 +312,22 @@ def test_an_export_is_replaced_as_a_whole_and_the_same_again(
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]
 
 
+@pytest.mark.parametrize("renamed", [True, False])
 def test_a_failed_export_leaves_the_old_one(
-    linked: Study, for_wonkyconn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    linked: Study, for_wonkyconn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], renamed: bool
 ) -> None:
+    """Tables that do not fit, after the new folder was begun."""
     folder = shutil.copytree(for_wonkyconn, tmp_path / "exported", copy_function=os.symlink)
     table = linked.file("results", "sample", "estimate", "seitzman2018", "36p", "correlation", "scans.tsv")
-    lines = table.read_text().splitlines(keepends=True)
+    text = table.read_text()
     table.unlink()
-    table.write_text("".join(lines[:-1]))
+    start = text.rindex("\nsub-16")
+    table.write_text(text[:start] + (text[start:].replace("sub-16", "sub-61") if renamed else "\n"))
     before = sorted(folder.rglob("*"))
     assert export(linked.folder, "--to", str(folder), "--strategies", "36p", "--style", "wonkyconn") == 2
     told = capsys.readouterr().err
     assert "the 30 scans that were kept" in told
+    assert "sub-16_ses-pre_task-rest" in told
     assert "run `snakemake`" in told
     assert sorted(folder.rglob("*")) == before
     assert not list(tmp_path.glob(".*"))

@@ -75,9 +75,11 @@ def open_universe(chosen: Chosen, atlas: str, strategy: str) -> Universe:
         table = result("scans", **names, measure=measure)
         scans = list(read_table(table, ["scan"])["scan"])
         shape = read_array(result("connectomes", **names, measure=measure)).shape
-        if scans != list(kept) or shape != (len(scans), len(parcels) * (len(parcels) - 1) // 2):
+        odd = sorted(set(scans) ^ set(kept))
+        if odd or shape != (len(scans), len(parcels) * (len(parcels) - 1) // 2):
             must = f"the {len(kept)} scans that were kept, and connectomes of them with {len(parcels)} parcels"
-            got = f"{len(scans)} scans, and connectomes of {shape[0]} scans with {shape[1]} edges"
+            got = f"connectomes of {shape[0]} scans with {shape[1]} edges"
+            got += f", and {odd[0]} in one of the tables only" if odd else ""
             raise UserError(table, must, got, "run `snakemake`, which makes what is out of date again")
         rows[measure] = {scan: row for row, scan in enumerate(scans)}
     return Universe(chosen, atlas, strategy, parcels, kept, lost, rows)

@@ -129,6 +129,26 @@ def test_a_fetched_cohort_is_linked_to_its_bucket(tmp_path: Path, participants: 
     assert source.uri(scans[0].bold) == "bids:preprocessed:sub-01/func/bold.nii.gz"
 
 
+def test_a_shipped_cohort_is_linked_with_its_doi(root: Path, tmp_path: Path) -> None:
+    cohort = read(Cohort, root / "config" / "cohorts" / "ds003007.yaml")
+    scans = read_scans(root / "config" / "cohorts" / "ds003007.scans.tsv")
+    source = find_source(cohort, scans, root / "config" / "cohorts" / "ds003007.files.tsv")
+    assert source.datasets(tmp_path) == [
+        {"URL": "s3://openneuro-derivatives/fmriprep/ds003007-fmriprep"},
+        {"URL": "s3://openneuro.org/ds003007", "DOI": "doi:10.18112/openneuro.ds003007.v1.0.1"},
+    ]
+    start = "bids:preprocessed:sub-01/ses-post/func/sub-01_ses-post_task-rest"
+    assert source.uri(scans[0].confounds) == f"{start}_desc-confounds_timeseries.tsv"
+
+
+def test_a_file_that_the_files_table_lacks_is_told(tmp_path: Path) -> None:
+    cohort, scans, table = fetched(tmp_path, "s3://b/{sub}/{name}", 2)
+    table.write_text("".join(line for line in table.read_text().splitlines(keepends=True) if "sub-02/mask" not in line))
+    with pytest.raises(UserError) as told:
+        find_source(cohort, scans, table)
+    assert told.value.got == "no sub-02_task-rest/mask.nii.gz"
+
+
 def test_files_that_the_workflow_made_are_linked_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cohort, scans, table = fetched(tmp_path, "data/c/my fmriprep/{sub}/{sub}/func/{name}", 2)

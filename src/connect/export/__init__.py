@@ -69,12 +69,13 @@ def export(
         _check_known(config, flag, wanted, known)
     to = Path(os.path.abspath(to))  # noqa: PTH100 - a folder is named, where a link leads is not asked
     _check_free(to, cohort)
+    settings = read(Cohort, choice("cohorts", cohort))
     chosen = Chosen(
         cohort=cohort,
-        settings=read(Cohort, choice("cohorts", cohort)),
+        settings=settings,
         scans=read_scans(scans_table(cohort)),
         files=Path(files_table(cohort)),
-        models=plan.cohorts[cohort],
+        models=plan.models.get(cohort, settings.models),
         passes={name: plan.pass_of(name) for name in atlases or plan.atlas_names},
         atlases={name: read(Atlas, choice("atlases", name)) for name in atlases or plan.atlas_names},
         strategies={name: read(Strategy, choice("strategies", name)) for name in strategies or plan.strategies},

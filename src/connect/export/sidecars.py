@@ -140,14 +140,13 @@ def dataset_description(name: str, cohort: Cohort, source: Source, to: Path, cit
     cited
         Citations of what was used.
     """
-    links = source.links(to)
     return {
         "Name": f"{cohort.title}: series and connectomes",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generator(name)],
-        "SourceDatasets": [{"URL": address} for address in links.values()],
-        "DatasetLinks": links,
+        "SourceDatasets": source.datasets(to),
+        "DatasetLinks": source.links(to),
         "ReferencesAndLinks": list(dict.fromkeys(citation for citation in (cohort.source, *cited) if citation)),
     }
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat", "desc")
+ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "atlas", "seg", "res", "stat", "meas", "desc")
 """Entities of a BIDS file name that connect reads or writes, in the order in which BIDS writes them."""
 
 CHOICES = "config"

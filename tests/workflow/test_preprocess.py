@@ -15,6 +15,7 @@ import yaml
 
 from connect.cli import main
 
+from ..bucket import serving
 from ..rawfiles import replicate
 from .study import ROOT, Study
 
@@ -138,3 +139,25 @@ def test_real_datasets_are_planned_by_participant_and_scan(shared_data: Path, tm
     planned = Study(tmp_path).planned()
     scans = 2 * 52 + 347
     assert (planned["preprocess"], planned["fetch"], planned["parcellate"]) == (52 + 147, scans, scans)
+
+
+def test_an_accession_without_derivatives_is_fetched_and_preprocessed(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The raw files of the task come from the bucket, the others do not; one participant is enough to see it."""
+    bucket = tmp_path / "buckets" / "openneuro.org"
+    shutil.copytree(study.file("raw"), bucket / "ds000001")
+    (tmp_path / "buckets" / "openneuro-derivatives").mkdir()
+    choose(tmp_path, {**PLAN, "cohorts": {"ds000001": ["change"]}})
+    (tmp_path / "license.txt").touch()
+    monkeypatch.setenv("FS_LICENSE", "license.txt")
+    monkeypatch.chdir(tmp_path)
+    person = PEOPLE[0]
+    with serving(tmp_path / "buckets") as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert main(["index", "openneuro:ds000001", "--cohort", "ds000001", "--preprocess"]) == 0
+        Study(tmp_path).run("--cores", "2", f"data/ds000001/fmriprep/{person}")
+    images = {path.name for path in (tmp_path / "data" / "ds000001" / "dataset").rglob("*.nii.gz")}
+    assert images == {f"{person}_{session}_{kind}.nii.gz" for session in SESSIONS for kind in ("T1w", "task-rest_bold")}
+    made = tmp_path / "data" / "ds000001" / "fmriprep" / person / person / SESSIONS[0] / "func"
+    assert (made / f"{person}_{SESSIONS[0]}_task-rest_{SPACE}_desc-preproc_bold.nii.gz").is_file()

@@ -9,6 +9,7 @@ container: "connect.sif"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/parcellate.smk"
 include: "workflow/rules/denoise.smk"

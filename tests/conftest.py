@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples every time, however slow the machine is.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,7 @@ def test_a_run_that_is_not_at_rest_is_left_out(folder: Path, capsys: pytest.Capt
     indexed(folder)
     edit(selection={"only": {"run": [1]}})
     assert labels(indexed(folder)) == ["ses-post/01", "ses-pre/01"]
-    assert "runs left out: 02 (6 images), n/a (1 images) (`selection.only.run` says so)" in told(capsys)
+    assert "runs left out: 02 (6 images), n/a (1 images); `selection.only.run` says so" in told(capsys)
     edit(selection={"only": {"run": [1, "n/a"]}})
     assert labels(indexed(folder), "sub-04") == ["ses-pre/"]
 

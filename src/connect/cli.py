@@ -91,7 +91,7 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
         }
         if parameter.default == ():
             options["nargs"] = "*"
-        if parameter.default not in (inspect.Parameter.empty, "", (), None):
+        if parameter.default not in (inspect.Parameter.empty, "", (), None, False):
             options["help"] += f" (default: {parameter.default})"
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             made.add_argument(name, **options)
@@ -110,6 +110,8 @@ def _call(function: Callable[..., Any], given: dict[str, Any]) -> None:
 
 def _kind(hint: Any) -> dict[str, Any]:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is bool:
+        return {"action": "store_true"}
     if origin is types.UnionType:
         return _kind(args[0])
     if origin is Literal:

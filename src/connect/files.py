@@ -26,7 +26,8 @@ class File:
     Attributes
     ----------
     scan
-        Name of the scan that it belongs to; :data:`OF_COHORT` for a file of the whole cohort.
+        Name of the scan that it belongs to, or of the participant if it is raw; :data:`OF_COHORT` for a file of the
+        whole cohort.
     path
         Where it is put, relative to the cohort's folder of data.
     uri

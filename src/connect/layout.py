@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ENTITIES = (
-    "sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "space", "res", "atlas", "stat", "desc",
-)  # fmt: skip
+    *("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo"),
+    *("space", "atlas", "seg", "res", "stat", "meas", "desc"),
+)
 """Entities of a BIDS file name that connect reads or writes, in the order in which BIDS writes them."""
 
 CHOICES = "config"

@@ -224,6 +224,8 @@ def _flag(action: argparse.Action) -> str:
 
 
 def _value(action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return "none"
     if action.choices is not None:
         return ", ".join(f"`{word}`" for word in action.choices)
     word = WORDS[action.type] if isinstance(action.type, type) else "text"

@@ -8,7 +8,7 @@ from unittest import mock
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -26,7 +26,7 @@ N_VOLUMES = 19
 LABELS = np.array([3, 1, 7, 250, 4])  # the last one is in no voxel
 KINDS = ("labels", "spheres", "maps", "smoothed")
 
-quick = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=50)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 10_000)
 sizes = st.tuples(*[st.floats(0.8, 5)] * 3)

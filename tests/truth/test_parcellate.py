@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nilearn.image import resample_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiSpheresMasker
@@ -170,7 +170,7 @@ small_grids = st.builds(
     st.tuples(corners, corners, corners),
     st.sampled_from([np.eye(4), PERMUTED @ np.diag([0.5, 0.5, 0.5, 1.0]), rotation(33)]),
 )
-fast = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+fast = settings(max_examples=60)
 
 
 @fast

@@ -1,4 +1,5 @@
 # The plan of the run, and the names that rules share. Rule files import only what starts fast.
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,6 +48,7 @@ except UserError as error:
     sys.exit(2)
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
+RAW = {name: cohort.preprocess for name, cohort in COHORTS.items() if cohort.preprocess}
 
 
 wildcard_constraints:
@@ -81,6 +83,19 @@ def pinned(cohort, scan):
 def any_of(names):
     """Return a pattern that fits these names and nothing else."""
     return "|".join(names) or "(?!)"
+
+
+def fmriprep_words(key):
+    """Return an input function: a setting of how the cohort is preprocessed, as words of a shell command."""
+    return lambda wildcards: shlex.join(shlex.split(getattr(RAW[wildcards.cohort], key)))
+
+
+def preprocessed(wildcards):
+    """Return the folder with the derivatives of a scan's participant, or nothing if the cohort is not preprocessed."""
+    if wildcards.cohort not in RAW:
+        return []
+    participant = SCAN[wildcards.cohort][wildcards.scan].participant_id
+    return expand(rules.preprocess.output.derivatives, cohort=wildcards.cohort, participant=participant)
 
 
 def atlas_files(names):

@@ -1,10 +1,12 @@
 # Purpose: fetch the files of a scan, and the tables of a cohort, from a public bucket, verified by their checksums.
-# In:      the rows of the files table. Cohorts without a files table are on disk already.
+# In:      the rows of the files table, and what fMRIPrep made of a raw cohort. Cohorts without a table are on disk already.
 # Out:     image, mask and confounds of a scan in a folder of its own; participants and other tables of the cohort.
 
 
 # Neither the code nor the whole table is a trigger: a file is fetched again only if its own row changes.
 rule fetch:
+    input:
+        made=preprocessed,
     output:
         fetched=[
             "data/{cohort}/{scan}/{scan}_desc-preproc_bold.nii.gz",
@@ -40,9 +42,30 @@ use rule fetch as fetch_and_drop with:
         cohort=any_of(cohort for cohort in FETCHED if not COHORTS[cohort].keep_images),
 
 
-use rule fetch as fetch_tables with:
+# What fMRIPrep reads of a participant, where the raw dataset is fetched and not on disk.
+use rule fetch as fetch_raw with:
+    input:
+        made=[],
     output:
-        fetched=["data/{cohort}/dataset/participants.tsv"],
+        fetched=[directory("data/{cohort}/dataset/{participant}")],
+    log:
+        "logs/fetch/{cohort}/{participant}.log",
+    wildcard_constraints:
+        cohort=any_of(RAW.keys() & FETCHED.keys()),
+        participant="sub-[A-Za-z0-9]+",
+    params:
+        files=lambda wildcards: files_table(wildcards.cohort),
+        scan="{participant}",
+        rows=lambda wildcards: pinned(wildcards.cohort, wildcards.participant),
+        folder="data/{cohort}",
+        parts="data/{cohort}/.parts/{participant}",
+
+
+use rule fetch as fetch_tables with:
+    input:
+        made=[],
+    output:
+        fetched=["data/{cohort}/dataset/participants.tsv", "data/{cohort}/dataset/dataset_description.json"],
     log:
         "logs/fetch/{cohort}/tables.log",
     wildcard_constraints:

@@ -22,18 +22,18 @@ from connect.scans import MISSING
 
 
 def fetch(files: Path, scan: str, folder: Path, fetched: Sequence[Path], parts: Path) -> None:
-    """Fetch the files of a scan, or those of the whole cohort.
+    """Fetch the files of a scan, the raw files of a participant, or the files of the whole cohort.
 
     Parameters
     ----------
     files
         Files table of the cohort.
     scan
-        Name of the scan; `n/a` for the files of the whole cohort.
+        Name of the scan, or of the participant; `n/a` for the files of the whole cohort.
     folder
         The cohort's folder of data, to which the paths of the table are relative.
     fetched
-        Output: the files that must be there in the end. Others of the scan are put beside them.
+        Output: the files or folders that must be there in the end. Others of the scan are put beside them.
     parts
         Folder of what is not whole yet, or not yet in its place. It may be removed when the stage is done.
 
@@ -46,7 +46,7 @@ def fetch(files: Path, scan: str, folder: Path, fetched: Sequence[Path], parts: 
     whose = OF_COHORT if scan == MISSING else scan
     places = {folder / row.path: row for row in read_files(files) if row.scan == whose}
     for path in fetched:
-        if path not in places:
+        if not any(path == place or path in place.parents for place in places):
             raise UserError(files, f"a row for {path} with the scan {scan}", "none", "index the cohort again")
     with _alone(parts):
         whole = {place: _made(row) if row.checksum == "" else _whole(row, parts) for place, row in places.items()}

@@ -1,4 +1,4 @@
-"""Write the scans table of a cohort, and a first draft of its cohort file, from an fMRIPrep folder or an accession."""
+"""Write the scans table of a cohort, and a draft of its cohort file, from a folder or an OpenNeuro accession."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from connect.errors import UserError
@@ -13,12 +14,13 @@ from connect.files import File, write_files
 from connect.index.draft import Origin, find_participants, no_sessions, write_draft
 from connect.index.fmriprep import find_scans
 from connect.index.folders import sources
-from connect.index.openneuro import PREFIX, about, check_derivatives, open_accession, pin, told_size
+from connect.index.openneuro import PREFIX, about, check_derivatives, of_raw, open_accession, pin, told_size
+from connect.index.raw import find_raw
 from connect.index.selection import selection_of
-from connect.index.trees import Folder
+from connect.index.trees import Folder, Remote
 from connect.layout import DATA, choice, files_table, scans_table
 from connect.scans import Scan, write_scans
-from connect.settings.cohort import Selection
+from connect.settings.cohort import Preprocess, Selection
 from connect.tables import written
 
 
@@ -29,6 +31,7 @@ def index(
     space: str = "",
     task: str = "",
     sessions_by: Sequence[str] = (),
+    preprocess: bool = False,
     choices: Path = Path("config"),
 ) -> None:
     """List the scans of fMRIPrep's derivatives as the scans table of a cohort, and draft its cohort file.
@@ -40,17 +43,21 @@ def index(
     Parameters
     ----------
     source
-        fMRIPrep folder (`--level full`), to which nothing is written; or an accession such as `openneuro:ds003007`.
+        fMRIPrep folder (`--level full`), or with `--preprocess` a folder of raw BIDS, to which nothing is written; or
+        an accession such as `openneuro:ds003007`.
     cohort
         Name of the cohort: letters, digits and `-`.
     space
         Space in fMRIPrep's notation, such as `MNI152NLin6Asym` or `MNI152NLin6Asym:res-2`. Without it,
-        MNI152NLin2009cAsym if it is there, else the only standard space.
+        MNI152NLin2009cAsym if it is there, else the only standard space; `MNI152NLin2009cAsym:res-2` with
+        `--preprocess`.
     task
         Task label. Without it, the tasks with `rest` in their label, or all if no label has it.
     sessions_by
         What tells sessions apart: entities (`session`, `task`, `acq`, `run`, ...) and columns of `sub-*_sessions.tsv`,
         whose labels are joined. Without it, the session of the file names.
+    preprocess
+        The source is raw, and the workflow shall run fMRIPrep on it.
     choices
         Folder of the choices. The files are written to its folder `cohorts`.
 
@@ -58,21 +65,26 @@ def index(
     ------
     UserError
         If there are no fully preprocessed scans, if the space is ambiguous, if a scan lacks its mask, its confounds or
-        its repetition time, if the selection does not fit, or if OpenNeuro cannot be reached or has no derivatives of
-        the dataset.
+        its repetition time, if the selection does not fit, if fMRIPrep would refuse a raw scan, or if OpenNeuro cannot
+        be reached or has no derivatives of the dataset.
     """
     if not re.fullmatch(r"[A-Za-z0-9-]+", cohort):
         raise UserError("--cohort", "a name of letters, digits and `-`", cohort, "choose such a name")
     table, sheet = Path(scans_table(cohort, choices)), Path(choice("cohorts", cohort, choices))
     pins = Path(files_table(cohort, choices))
-    selection, choice_notes = selection_of(sheet, space, task, sessions_by)
-    if str(source).startswith(PREFIX):
+    selection, choice_notes = selection_of(sheet, "" if preprocess else space, task, sessions_by)
+    if preprocess:
+        scans, files, origin, notes = _of_raw(str(source), cohort, space, selection)
+    elif str(source).startswith(PREFIX):
         scans, files, origin, notes = _of_accession(str(source), cohort, selection)
         notes.append(f"to be fetched: {told_size(files)}")
+    else:
+        scans, origin, notes = _of_folder(Path(source), selection)
+        files = []
+    if files:
         with written(pins) as aside:
             write_files(aside, files)
     else:
-        scans, origin, notes = _of_folder(Path(source), selection)
         pins.unlink(missing_ok=True)
     can_compare = sheet.exists() or any(scan.session_id for scan in scans)
     draft_notes = write_draft(sheet, origin, scans, selection) if can_compare else [no_sessions(scans)]
@@ -100,6 +112,28 @@ def _of_accession(source: str, cohort: str, selection: Selection) -> tuple[list[
     text = raw.text(table) if table in raw.files else ""
     origin = Origin(folder, folder / "dataset" / table if text else None, text, *about(raw, source), fetched=True)
     return placed, files, origin, notes
+
+
+def _of_raw(
+    source: str, cohort: str, space: str, selection: Selection
+) -> tuple[list[Scan], list[File], Origin, list[str]]:
+    remote = source.startswith(PREFIX)
+    tree = open_accession(source)[0] if remote else Folder(Path(source))
+    folder = Path(DATA, cohort, "dataset") if remote else Path(source)
+    settings = Preprocess(folder, space) if space else Preprocess(folder)
+    found = find_raw(tree, cohort, settings.space, selection)
+    tasks = {scan.task for scan in found.scans}
+    if len(tasks) == 1:
+        settings = replace(settings, arguments=f"--task-id {next(iter(tasks))}")
+    name = "participants.tsv"
+    text = tree.text(name) if name in tree.files else ""
+    table = folder / name if text else None
+    named, files = ("", ""), []
+    if isinstance(tree, Remote):
+        named, files = about(tree, source), of_raw(tree, found.scans)
+        found.notes.append(f"to be fetched: {told_size(files)}")
+    origin = Origin(Path(DATA, cohort), table, text, *named, preprocess=settings)
+    return found.scans, [*found.files, *files], origin, found.notes
 
 
 def summary(scans: Sequence[Scan], notes: Sequence[str]) -> str:

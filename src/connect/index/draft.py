@@ -16,7 +16,7 @@ from connect.config import read
 from connect.index.checks import length_notes, people_of, table_notes
 from connect.layout import entities
 from connect.scans import Scan
-from connect.settings.cohort import SESSION, TELLING, Cohort, Limits, Selection
+from connect.settings.cohort import SESSION, TELLING, Cohort, Limits, Preprocess, Selection
 from connect.tables import written
 
 Phase = Literal["pre", "post"]
@@ -46,6 +46,8 @@ class Origin:
         Citation or address of the dataset, if it tells one.
     fetched
         Whether the workflow fetches the files.
+    preprocess
+        How fMRIPrep makes the derivatives, if the workflow runs it.
     """
 
     derivatives: Path
@@ -54,6 +56,7 @@ class Origin:
     title: str = ""
     source: str = ""
     fetched: bool = False
+    preprocess: Preprocess | None = None
 
 
 def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan], selection: Selection) -> list[str]:
@@ -134,6 +137,14 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str], selection: Selecti
     phases = guess_phases(labels)
     others = [label for label in labels if label not in phases]
     lines = [f"{key}: {_quoted(value)}" for key, value in entries.items()]
+    if origin.preprocess:
+        lines += [
+            "# fMRIPrep makes the derivatives of the raw scans; `--fs-no-reconall` saves hours and the surfaces.",
+            "preprocess:",
+            f"  raw: {_quoted(_relative(origin.preprocess.raw, sheet.parent))}",
+            f"  space: {_quoted(origin.preprocess.space)}",
+            f"  arguments: {_quoted(origin.preprocess.arguments)}",
+        ]
     if origin.fetched:
         lines += [
             "# With `keep_images: false` an image is deleted once it is parcellated, so that disk for a few is enough."
@@ -158,9 +169,12 @@ def find_participants(folders: Iterable[Path], people: Collection[str]) -> Path 
 
 def _review(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> Iterator[str]:
     """Yield where an existing cohort file and what was indexed differ."""
-    cohort, derivatives = read(Cohort, sheet), origin.derivatives
-    if cohort.derivatives.resolve() != derivatives.resolve():
-        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {derivatives}"
+    cohort = read(Cohort, sheet)
+    if cohort.derivatives.resolve() != origin.derivatives.resolve():
+        yield f"CHECK {sheet}: `derivatives` is {cohort.derivatives}, but the scans are in {origin.derivatives}"
+    there, here = (told.space if told else "no such key" for told in (cohort.preprocess, origin.preprocess))
+    if there != here:
+        yield f"CHECK {sheet}: `preprocess` has the space {there}, but indexed was: {here}"
     unknown = [label for label in session_labels(scans) if label not in cohort.sessions]
     if unknown:
         yield f"{sheet} says nothing of the sessions {', '.join(unknown)}: they are not compared"

@@ -55,11 +55,11 @@ def find_scans(tree: Tree, raws: Sequence[Tree], selection: Selection) -> tuple[
     scanners, scanner_notes = read_scanners(tree, raws, {path: _run(path) for path in bolds})
     found = [_scan(path, parts, timings[path], scanners[path], *partners[path]) for path, parts in bolds.items()]
     scans, label_notes = label_sessions(found, selection.sessions_by, [tree, *raws])
-    _check_unique(scans)
+    check_unique(scans)
     lost = tree.participants - {scan.participant_id for scan in scans}
     lost_notes = [f"CHECK participants without a scan that fits: {few(sorted(lost))}"] if lost else []
     change_notes = [f"CHECK {line}" for line in told(differing(vars(scan) for scan in scans), "scans")]
-    read_notes = [*_timing_notes(timings), *scanner_notes, *change_notes]
+    read_notes = [*timing_notes(timings), *scanner_notes, *change_notes]
     selected_notes = [*choice_notes, *space_notes, *label_notes, *mixed(scans)]
     return scans, [*selected_notes, *partner_notes, *read_notes, *lost_notes]
 
@@ -95,11 +95,12 @@ def _check_level(tree: Tree, bolds: Bolds) -> None:
     if not any(path.endswith(CONFOUNDS) for path in tree.files):
         lacking.append("no confounds table (`*_desc-confounds_timeseries.tsv`)")
     if lacking:
-        todo = "rerun fMRIPrep with `--level full` (or give its folder, if this is the raw dataset)"
+        todo = "rerun fMRIPrep with `--level full` (or, if this is the raw dataset, add `--preprocess`)"
         raise UserError(tree.where(), "fully preprocessed scans", " and ".join(lacking), todo)
 
 
-def _check_unique(scans: Iterable[Scan]) -> None:
+def check_unique(scans: Iterable[Scan]) -> None:
+    """Raise a UserError if two images make one scan."""
     seen: dict[str, Scan] = {}
     for scan in scans:
         if scan.name in seen:
@@ -153,7 +154,8 @@ def _partners(tree: Tree, bolds: Bolds) -> tuple[dict[str, tuple[str, str]], lis
     return partners, [f"confounds under both names, the newer one is read: {few(doubles)}"] if doubles else []
 
 
-def _timing_notes(timings: Mapping[str, Timing]) -> list[str]:
+def timing_notes(timings: Mapping[str, Timing]) -> list[str]:
+    """Return where the repetition time (s) comes from the header, and where header and sidecar differ."""
     bare = [path for path, timing in timings.items() if timing.sidecar is None]
     differ = [
         f"{path} {timing.sidecar:g} s in JSON, {timing.header:g} s in its header"

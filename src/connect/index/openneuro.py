@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from connect.buckets import Bucket
@@ -12,7 +12,7 @@ from connect.errors import UserError
 from connect.files import OF_COHORT, File
 from connect.index.timing import own_sidecar
 from connect.index.trees import Remote
-from connect.layout import fetched_name
+from connect.layout import entities, fetched_name
 from connect.scans import Scan
 
 PREFIX = "openneuro:"
@@ -109,11 +109,36 @@ def _of_scan(scan: Scan, derivatives: Remote) -> Iterator[File]:
 
 
 def _of_dataset(raw: Remote, derivatives: Remote) -> Iterator[File]:
+    """Yield the files of the whole dataset: who took part, what was measured and when."""
     if DESCRIPTION in derivatives.objects:
         yield _file(OF_COHORT, DESCRIPTION, derivatives, DESCRIPTION)
     for path in sorted(raw.objects):
         if TABLES.fullmatch(path):
             yield _file(OF_COHORT, f"dataset/{path}", raw, path)
+
+
+def of_raw(raw: Remote, scans: Sequence[Scan]) -> list[File]:
+    """Return the files of a raw dataset that fMRIPrep needs for some scans; those of a participant carry its name.
+
+    They are put into one BIDS folder with the tables of the dataset: anatomy and field maps, and of the functional
+    files those of the tasks of the scans.
+    """
+    people, tasks = {scan.participant_id for scan in scans}, {scan.task for scan in scans}
+    files = []
+    for path in sorted(raw.objects):
+        owner, *folders, name = path.split("/") if "/" in path else ("", path)
+        if not owner and (TABLES.fullmatch(path) or name.endswith(".json")):
+            files.append(_file(OF_COHORT, f"dataset/{path}", raw, path))
+        elif owner in people and _is_needed(folders, name, tasks):
+            files.append(_file(owner, f"dataset/{path}", raw, path))
+    return files
+
+
+def _is_needed(folders: Sequence[str], name: str, tasks: Collection[str]) -> bool:
+    kind = folders[-1] if folders else ""
+    if kind == "func":
+        return entities(name).get("task", "") in tasks
+    return kind in ("anat", "fmap") or name.endswith((".tsv", ".json"))
 
 
 def _file(scan: str, place: str, tree: Remote, path: str) -> File:

@@ -72,7 +72,7 @@ def _only(bolds: Bolds, entity: str, wanted: Sequence[str]) -> tuple[Bolds, list
     left = [f"{label} ({count} images)" for label, count in sorted(present.items()) if _plain(label) not in same]
     how = "choose with --task" if entity == "task" else f"`selection.only.{entity}` says so"
     kept = {path: found for path, found in bolds.items() if _plain(label_of(found, entity) or MISSING) in same}
-    return kept, [f"{entity}s left out: {', '.join(left)} ({how})"] if left else []
+    return kept, [f"{entity}s left out: {', '.join(left)}; {how}"] if left else []
 
 
 def _plain(label: str) -> str:

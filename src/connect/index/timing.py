@@ -34,7 +34,7 @@ def read_timing(tree: Tree, bold: str) -> Timing:
     Parameters
     ----------
     tree
-        The dataset of the derivatives.
+        The dataset.
     bold
         Path of the image, relative to it.
 
@@ -75,8 +75,8 @@ def sidecars(bold: str, files: Iterable[str], beyond: Collection[str] = ()) -> I
 
 
 def own_sidecar(bold: str) -> str:
-    """Return the path of the JSON file beside a preprocessed image."""
-    return BOLD.sub("_desc-preproc_bold.json", bold)
+    """Return the path of the JSON file beside an image."""
+    return re.sub(r"\.nii(\.gz)?$", ".json", bold)
 
 
 def _sidecar_time(tree: Tree, bold: str) -> float | None:

@@ -48,6 +48,11 @@ class Tree(Protocol):
         """Names of the participants' folders, ``sub-*``."""
         ...
 
+    @property
+    def anatomy(self) -> set[str]:
+        """Names of the participants with a T1w image."""
+        ...
+
     def where(self, path: str = "") -> Path | str:
         """Return what an error message calls a file."""
         ...
@@ -101,6 +106,12 @@ class Folder:
     def participants(self) -> set[str]:
         """Names of the participants' folders."""
         return {folder.name for folder in self.path.glob("sub-*/")}
+
+    @cached_property
+    def anatomy(self) -> set[str]:
+        """Names of the participants with a T1w image."""
+        images = (path for folder in ("anat", "ses-*/anat") for path in self.path.glob(f"sub-*/{folder}/*_T1w.nii*"))
+        return {path.relative_to(self.path).parts[0] for path in images}
 
     def where(self, path: str = "") -> Path:
         """Return the path on disk."""
@@ -163,6 +174,12 @@ class Remote:
     def participants(self) -> set[str]:
         """Names of the participants' folders."""
         return {path.split("/")[0] for path in self.objects if path.startswith("sub-") and "/" in path}
+
+    @cached_property
+    def anatomy(self) -> set[str]:
+        """Names of the participants with a T1w image."""
+        images = (path for path in self.objects if path.endswith(("_T1w.nii", "_T1w.nii.gz")))
+        return {path.split("/")[0] for path in images}
 
     def where(self, path: str = "") -> str:
         """Return the address of a file."""

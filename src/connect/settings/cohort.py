@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,16 @@ from typing import Literal
 
 from connect.config import setting, suggest
 from connect.errors import UserError
+
+NATIVE = ("T1w", "T2w", "anat", "boldref", "func")
+"""Spaces of a single brain, which fMRIPrep may be asked for but in which no atlas is valid."""
+
+RESERVED = (
+    *("--participant-label", "--participant_label", "--output-spaces", "-w", "--work-dir", "--notrack"),
+    *("--nprocs", "--nthreads", "--n_cpus", "--n-cpus", "--mem", "--mem_mb", "--mem-mb", "--fs-license-file"),
+    *("--level", "--anat-only", "--output-layout", "--echo-idx", "--reports-only", "--boilerplate-only"),
+)
+"""Flags of fMRIPrep that the rule sets, and those with which other files would be written than are expected."""
 
 SESSION = "session"
 """What the BIDS entity `ses` is called in a selection."""
@@ -89,6 +100,31 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Preprocess:
+    """How fMRIPrep makes the derivatives of a cohort of raw scans; the rule `preprocess` runs it."""
+
+    raw: Path = setting("raw BIDS folder")
+    space: str = setting(
+        "standard space and resolution of the derivatives, as `--output-spaces` takes it",
+        default="MNI152NLin2009cAsym:res-2",
+    )
+    arguments: str = setting("further arguments of fMRIPrep, such as `--fs-no-reconall`", default="")
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"(?!fs)[A-Za-z0-9]+(:(cohort|res)-[A-Za-z0-9]+)*", self.space) or self.space in NATIVE:
+            must = "one standard space of volumes, such as `MNI152NLin2009cAsym:res-2`"
+            raise UserError("key space", must, self.space, "choose one that the atlases have")
+        try:
+            words = shlex.split(self.arguments)
+        except ValueError as error:
+            raise UserError("key arguments", "words as a shell reads them", error, "close the quotes") from error
+        for word in words:
+            if word.partition("=")[0] in RESERVED:
+                must = "arguments that the workflow does not set and that leave the names of the files as they are"
+                raise UserError("key arguments", must, word, "remove it")
+
+
+@dataclass(frozen=True)
 class Cohort:
     """A group of participants with scans before and after an intervention."""
 
@@ -110,6 +146,9 @@ class Cohort:
         "whether fetched images stay on disk; with `false` each is deleted once it is parcellated, and fetched again if"
         " a new atlas needs it. Files that were not fetched are never deleted",
         default=True,
+    )
+    preprocess: Preprocess | None = setting(
+        "for raw scans only: how fMRIPrep makes the derivatives that the scans table names", default=None
     )
 
     def __post_init__(self) -> None:

@@ -52,9 +52,9 @@ class Study:
         done = self.snakemake(*arguments)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
-    def planned(self, package: Path | None = None) -> dict[str, int]:
+    def planned(self, *arguments: str, package: Path | None = None) -> dict[str, int]:
         """Return how many jobs of each rule would run now."""
-        done = self.snakemake("--dry-run", package=package)
+        done = self.snakemake("--dry-run", *arguments, package=package)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         table = re.search(r"^job +count\n[- ]+\n(.*?)^total", done.stdout, re.MULTILINE | re.DOTALL)
         return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from connect.config import setting
 from connect.functions import Own, kind_or_function
@@ -16,6 +16,8 @@ class Figure:
 
     The function takes the inputs and the recipe, as the registered ones do, and returns a matplotlib figure.
     """
+
+    one_of: ClassVar[tuple[str, ...]] = ("kind", "function")
 
     title: str = setting("heading and alternative text in the report")
     caption: str = setting("what the reader sees, for the report")

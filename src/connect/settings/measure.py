@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from connect.config import setting
 from connect.errors import UserError
@@ -18,6 +19,8 @@ class Measure:
     symmetric matrix `(n_parcels, n_parcels)`.
     """
 
+    one_of: ClassVar[tuple[str, ...]] = ("kind", "function")
+
     title: str = setting("name for figures and the report")
     kind: str = setting(
         "a registered measure: correlation, covariance, partial_correlation, shrunk_correlation or tangent", default=""
@@ -29,7 +32,7 @@ class Measure:
     source: str = setting("citation", default="")
 
     def __post_init__(self) -> None:
-        if self.words and self.own is None:
+        if self.own is None and self.words:
             raise UserError("key words", "none beside `kind`, which has words of its own", self.words, "take it out")
         if not self.fisher_z and self.unit == "Fisher z":
             raise UserError(

@@ -32,6 +32,10 @@ KINDS = {
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
+    moved = workflow.modifier.path_modifier.replace_prefix("config")
+    if moved != "config":
+        todo = 'write `replace_prefix: {"results/": "<folder>/results/", "logs/": "<folder>/logs/"}`'
+        raise UserError("module of the Snakefile, prefix", "one that leaves `config` where it is", moved, todo)
     PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
     COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
     PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")

@@ -13,10 +13,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connect.config import suggest
 from connect.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,17 @@ def kind_or_function(kind: str, function: Path | None) -> Own | None:
         got = "both" if kind else "neither"
         raise UserError("key kind", "a `kind`, or a `function` of your own", got, "write one of the two")
     return own_function(function) if function else None
+
+
+def numbers(found: Any) -> np.ndarray | None:
+    """Return what a function gave as a new array of float64, or None if it is not made of real numbers."""
+    import numpy as np
+
+    try:
+        values = np.asarray(found)
+    except ValueError:
+        return None
+    return values.astype(np.float64) if values.dtype.kind in "biuf" else None
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

@@ -19,7 +19,7 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
 from connect.config import suggest
 from connect.errors import UserError
-from connect.functions import Own
+from connect.functions import Own, numbers
 
 ASYMMETRY = 1e-6
 """Largest difference between the two halves of a matrix of the user's own, as a share of its largest value."""
@@ -89,10 +89,9 @@ def own_measure(own: Own, *, correlation: bool) -> Callable[[np.ndarray, str], n
         n_parcels = series.shape[1]
         must = f"a symmetric matrix ({n_parcels}, {n_parcels}) of numbers"
         found = own.call(function, must, scan, series)
-        try:
-            values = np.array(found, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise UserError(own, must, f"{type(found).__name__}, for {scan}", "return an array of numbers") from error
+        values = numbers(found)
+        if values is None:
+            raise UserError(own, must, f"{type(found).__name__}, for {scan}", "return an array of real numbers")
         if values.shape != (n_parcels, n_parcels):
             got = f"{type(found).__name__} of shape {values.shape}, for {scan}"
             raise UserError(own, must, got, "return a row and a column for each column of the series")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from connect.errors import UserError
+from connect.functions import numbers
 from connect.settings.statistic import Statistic
 
 MUST = "one finite number for each session, or NaN"
@@ -82,11 +83,8 @@ def described(statistics: Mapping[str, Statistic]) -> list[dict[str, Any]]:
 
 def _number(statistic: Statistic, found: Any, what: str) -> float:
     """Return what a function gave as a number; a UserError says that it is none."""
-    try:
-        value = np.asarray(found, dtype=np.float64)
-    except (TypeError, ValueError):
-        value = np.empty(0)
-    if value.shape != () or np.isinf(value):
+    value = numbers(found)
+    if value is None or value.shape != () or np.isinf(value):
         got = f"{type(found).__name__} {str(found)[:40]}, for {what}"
         raise UserError(statistic.own, MUST, " ".join(got.split()), "return a number, such as `float(...)`")
     return float(value)

@@ -56,14 +56,19 @@ class Study:
         """Return how many jobs of each rule would run now."""
         done = self.snakemake("--dry-run", *arguments, package=package)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", done.stdout, re.MULTILINE | re.DOTALL)
-        return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
+        return counted(done.stdout)
 
     def digests(self) -> dict[str, str]:
         """Return a digest of every result."""
         results = self.file("results")
         files = sorted(path for path in results.rglob("*") if path.is_file() and not path.name.startswith("."))
         return {str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def counted(told: str) -> dict[str, int]:
+    """Return how many jobs of each rule Snakemake said it would run."""
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total", told, re.MULTILINE | re.DOTALL)
+    return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
 
 
 def sample_study(folder: Path) -> Study:

@@ -181,7 +181,10 @@ def replicate(openneuro: Path, sample: Path, folder: Path, participants: int | N
     participants
         How many participants have their files; all of them by default. What is not needed is empty.
     """
-    raw, made = folder / "openneuro.org" / "ds003007", folder / "openneuro-derivatives" / "fmriprep" / "ds003007-fmriprep"
+    raw, made = (
+        folder / "openneuro.org" / "ds003007",
+        folder / "openneuro-derivatives" / "fmriprep" / "ds003007-fmriprep",
+    )
     for name in pd.read_csv(openneuro / "ds003007" / "manifest.tsv", sep="\t")["path"]:
         own = openneuro / "ds003007" / name
         _put(raw / name, own.read_bytes() if own.is_file() else b"")

@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
 	snakemake results/sample/report/report.html
@@ -17,8 +17,12 @@ sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
 	@echo "Report:  results/sample/report/report.html"
 	@echo "Figures: results/sample/draw/<model>/<figure>.svg"
 
-test: $(VENV)/ready ## run the whole test suite
-	python -m pytest -n auto --dist loadgroup
+test: $(VENV)/ready ## run the whole test suite, but for test-cluster
+	python -m pytest -n auto --dist loadgroup -m "not cluster"
+
+test-cluster: $(VENV)/ready ## run the sample through a Slurm of its own, with faults (root; else it is skipped)
+	tests/cluster/slurm/install.sh
+	python -m pytest -n 0 -m cluster tests/cluster
 
 check: $(VENV)/ready ## style, types, and the lint of the workflow
 	ruff format --check src tests benchmarks
@@ -41,7 +45,7 @@ bench: $(VENV)/ready ## time reading and inference against their peers
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,slurm,cluster-generic]'
 	touch $@
 
-.PHONY: help sample test check format docs bench
+.PHONY: help sample test test-cluster check format docs bench

@@ -36,6 +36,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "figure": {"title": "F", "kind": "matrix", "caption": "c"},
     "measure": {"title": "M", "kind": "correlation"},
     "model": {"question": "q", "formula": "~ 1", "contrast": "mean"},
+    "statistic": {"title": "T", "function": "s.py:f", "unit": "u"},
     "strategy": {"title": "S"},
 }
 
@@ -126,7 +127,7 @@ def test_defaults_of_a_schema_are_those_of_the_reader(kind: str, tmp_path: Path)
     path.write_text(json.dumps(MINIMAL[kind]))
     found = read(settings(kind), path)
     for name, facts in schema(kind)["properties"].items():
-        if "default" in facts:
+        if "default" in facts and name not in MINIMAL[kind]:
             value = getattr(found, name)
             plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
             assert json.loads(json.dumps(plain, default=str)) == facts["default"]

@@ -37,7 +37,7 @@ def calibrate(config: Path, /, cores: int = 0, calibration: str = "") -> None:
         If the plan is wrong, the folder holds no workflow, or the workflow fails.
     """
     plan = read(Plan, config)
-    if not Path("Snakefile").is_file():
+    if not any(Path(name).is_file() for name in ("Snakefile", "workflow/Snakefile")):
         todo = "change to the folder of the study, which holds Snakefile and config"
         raise UserError(Path.cwd(), "a folder with a Snakefile", "none", todo)
     name = calibration or plan.calibration or "standard"

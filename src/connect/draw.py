@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from connect.changes import conditions_of, parts_of
 from connect.config import read
+from connect.errors import UserError
 from connect.figures import (  # noqa: F401 - each module registers its figures
     STYLE,
     Inputs,
@@ -122,7 +123,18 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         rates=read_table(rates[0]) if rates else None,
     )  # fmt: skip
     with style.context(["default", dict(STYLE)]):
-        _save(registered(recipe.kind)(inputs, recipe), recipe.title, svg, pdf, png)
+        _save(_drawn(recipe, inputs), recipe.title, svg, pdf, png)
+
+
+def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:
+    """Return the figure of a registered kind, or of a function of the user's own."""
+    if recipe.own is None:
+        return registered(recipe.kind)(inputs, recipe)
+    must = "a matplotlib Figure"
+    made = recipe.own.call(recipe.own.load(), must, f"the figure `{recipe.title}`", inputs, recipe)
+    if not isinstance(made, Figure):
+        raise UserError(recipe.own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
+    return made
 
 
 def _save(made: Figure, title: str, svg: Path, pdf: Path, png: Path) -> None:

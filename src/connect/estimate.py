@@ -14,7 +14,7 @@ import pandas as pd
 
 from connect.config import read
 from connect.errors import UserError
-from connect.measures import registered
+from connect.measures import own_measure, registered
 from connect.settings.measure import Measure
 from connect.tables import read_array, read_table, write_array, write_table
 
@@ -53,14 +53,14 @@ def estimate(
     for name, parcel in missing[["scan", "parcel"]].to_numpy():
         for piece in (pieces[row] for row in table.index[table["scan"] == name]):
             piece[:, parcels.index(parcel)] = np.nan
-    write_array(connectomes, connect(pieces, settings))
+    write_array(connectomes, connect(pieces, settings, list(table["scan"])))
     write_table(scans, table.drop(columns=["start", "stop", "kept", "reason", "unusable"]))
     first, second = np.triu_indices(len(parcels), 1)
     names = np.array(parcels)
     write_table(edges, pd.DataFrame({"edge": np.arange(first.size), "a": names[first], "b": names[second]}))
 
 
-def connect(series: Sequence[np.ndarray], settings: Measure) -> np.ndarray:
+def connect(series: Sequence[np.ndarray], settings: Measure, scans: Sequence[str] = ()) -> np.ndarray:
     """Return the connectomes of several scans.
 
     Parameters
@@ -69,6 +69,8 @@ def connect(series: Sequence[np.ndarray], settings: Measure) -> np.ndarray:
         One array ``(n_volumes, n_parcels)`` per scan; a parcel with NaN or without variance is missing in that scan.
     settings
         The measure.
+    scans
+        Names of the scans, for error messages.
 
     Returns
     -------
@@ -80,23 +82,20 @@ def connect(series: Sequence[np.ndarray], settings: Measure) -> np.ndarray:
     ------
     UserError
         If the measure is not registered, Fisher's z is asked of values that are no correlations, or a measure that
-        needs several scans has too few scans or parcels in common.
+        needs several scans has too few scans or parcels in common; if a function of the user's own fails, or returns
+        something else than a symmetric matrix.
     """
-    made = registered(settings.kind)
-    if settings.fisher_z and not made.correlation:
-        todo = "write `fisher_z: false`"
-        raise UserError("key fisher_z of the measure", f"false for `{settings.kind}`", "true", todo)
     present = np.stack([np.isfinite(one).all(axis=0) & (np.ptp(one, axis=0) > 0) for one in series])
-    if made.together:
-        present[:] = present.all(axis=0)
-        if len(series) < 2 or present[0].sum() < 2:
-            got = f"{len(series)} scans with {present[0].sum()} parcels in common"
-            must = f"at least two scans and two parcels that all scans have, for `{settings.kind}`"
-            raise UserError("key kind of the measure", must, got, "choose a measure of one scan, such as `correlation`")
-        values = _scatter(made.matrices([one[:, keep] for one, keep in zip(series, present, strict=True)]), present)
-    else:
-        parts = [_scatter(made.matrices([one[:, keep]]), keep[None]) for one, keep in zip(series, present, strict=True)]
+    if settings.own:
+        matrix = own_measure(settings.own, correlation=settings.fisher_z)
+        named = scans or [f"scan {number}" for number in range(1, len(series) + 1)]
+        parts = [
+            _scatter(matrix(one[:, keep], name)[None], keep[None])
+            for one, keep, name in zip(series, present, named, strict=True)
+        ]
         values = np.concatenate(parts)
+    else:
+        values = _registered(series, present, settings)
     return fisher_z(values) if settings.fisher_z else values
 
 
@@ -104,6 +103,23 @@ def fisher_z(r: np.ndarray) -> np.ndarray:
     """Return artanh(r); NaN where two series are the same up to float32 precision, so that r has no finite z."""
     usable = np.abs(r) < 1 - np.finfo(np.float32).eps
     return np.arctanh(np.where(usable, r, np.nan))
+
+
+def _registered(series: Sequence[np.ndarray], present: np.ndarray, settings: Measure) -> np.ndarray:
+    """Return the upper triangles that a registered measure gives."""
+    made = registered(settings.kind)
+    if settings.fisher_z and not made.correlation:
+        todo = "write `fisher_z: false`"
+        raise UserError("key fisher_z of the measure", f"false for `{settings.kind}`", "true", todo)
+    if made.together:
+        present[:] = present.all(axis=0)
+        if len(series) < 2 or present[0].sum() < 2:
+            got = f"{len(series)} scans with {present[0].sum()} parcels in common"
+            must = f"at least two scans and two parcels that all scans have, for `{settings.kind}`"
+            raise UserError("key kind of the measure", must, got, "choose a measure of one scan, such as `correlation`")
+        return _scatter(made.matrices([one[:, keep] for one, keep in zip(series, present, strict=True)]), present)
+    parts = [_scatter(made.matrices([one[:, keep]]), keep[None]) for one, keep in zip(series, present, strict=True)]
+    return np.concatenate(parts)
 
 
 def _scatter(matrices: np.ndarray, present: np.ndarray) -> np.ndarray:

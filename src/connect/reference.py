@@ -112,13 +112,15 @@ def commands_page() -> str:
 def _object(kind: type[Any]) -> dict[str, Any]:
     fields = dataclasses.fields(kind)
     hints = typing.get_type_hints(kind)
-    return {
+    made = {
         "description": _plain(inspect.getdoc(kind) or ""),
         "type": "object",
         "properties": {field.name: _property(field, hints[field.name]) for field in fields},
         "required": [field.name for field in fields if _is_required(field)],
         "additionalProperties": False,
     }
+    ways = [{"required": [name]} for name in getattr(kind, "one_of", ())]
+    return {**made, "anyOf": ways} if ways else made
 
 
 def _property(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:

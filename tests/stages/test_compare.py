@@ -190,6 +190,52 @@ def lose(study: Study, participant: str, session: str, reason: str | None = None
         study.kept, study.connectomes = study.kept[~chosen].reset_index(drop=True), study.connectomes[~chosen]
 
 
+# Statistics of the user's own
+
+
+def own_statistic(study: Study, name: str, body: str) -> list[str]:
+    (study.folder / "mine.py").write_text(f"def own(matrix, parcels):\n    return {body}\n")
+    path = study.folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({"title": "Own", "function": "mine.py:own", "unit": "u", "words": "w"}))
+    return ["--statistics", str(path)]
+
+
+def test_a_statistic_is_one_more_domain_level_quantity(study: Study) -> None:
+    """One that gives the primary quantity has its rows in all tables, and is corrected with the others."""
+    plain = study.run(**GROUPS)
+    rows = "[parcels['domain'] == 'emotion'][:, parcels['domain'] == 'cognition'].mean()"
+    words = study.write(GROUPS) + own_statistic(study, "my-mean", f"matrix{rows}")
+    assert main(["compare", *words]) == 0
+    table = pd.read_csv(study.folder / "out" / "domain_tests.tsv", sep="\t", na_values=["n/a"]).set_index("quantity")
+    assert list(table.index) == [*plain.domain_tests["quantity"], "my-mean"]
+    own, primary = table.loc["my-mean"], table.loc["between"]
+    for column in ("n", "estimate", "ci_low", "g", "statistic", "df", "p"):
+        assert own[column] == pytest.approx(primary[column], rel=1e-6), column
+    assert own["n_edges"] == len(EDGES)
+    assert own["p_fwe"] >= own["p"] == primary["p_fwe"]
+    assert own["family"] == table.loc["segregation", "family"]
+    values = pd.read_csv(study.folder / "out" / "values.tsv", sep="\t")
+    np.testing.assert_allclose(values["my-mean"], values["between"], rtol=1e-6)
+    summary = json.loads((study.folder / "out" / "summary.json").read_text())
+    assert summary["statistics"][0]["title"] == "Own"
+    assert summary["tested"]["domain"] == plain.summary["tested"]["domain"] + 1
+    assert summary["primary"] == plain.summary["primary"]
+
+
+def test_a_statistic_without_a_value_is_not_tested(study: Study) -> None:
+    words = study.write(GROUPS) + own_statistic(study, "none", "float('nan')")
+    assert main(["compare", *words]) == 0
+    row = pd.read_csv(study.folder / "out" / "domain_tests.tsv", sep="\t", na_values=["n/a"]).iloc[-1]
+    assert np.isnan(row["p"])
+    assert row["reason"] == "missing or undefined in an analysed session"
+
+
+def test_a_statistic_with_the_name_of_a_column_is_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    words = study.write(GROUPS) + own_statistic(study, "segregation", "1.0")
+    assert main(["compare", *words]) == 2
+    assert "a name that no other column has" in capsys.readouterr().err
+
+
 # Values by hand
 
 

@@ -256,6 +256,37 @@ def test_a_misspelt_word_names_its_neighbour(arms: dict[str, Any], tmp_path: Pat
     assert not (tmp_path / f"{kind}.svg").exists()
 
 
+def own_figure(folder: Path, body: str) -> Path:
+    (folder / "mine.py").write_text(f"from connect.figures import canvas\n\n\ndef own(inputs, recipe):\n    {body}\n")
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump({"title": "t", "caption": "c", "function": "mine.py:own", "width": 90}))
+    return path
+
+
+def test_a_figure_of_ones_own_is_drawn_in_the_style_of_the_others(arms: dict[str, Any], tmp_path: Path) -> None:
+    body = "made = canvas(recipe); made.subplots().hist(inputs.edge_tests['estimate']); return made"
+    made = outputs(tmp_path, "own")
+    draw(figure=own_figure(tmp_path, body), **arms, **made)
+    before = [path.read_bytes() for path in made.values()]
+    draw(figure=own_figure(tmp_path, body), **arms, **made)
+    assert [path.read_bytes() for path in made.values()] == before
+    assert b'width="255.118' in before[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "parts"),
+    [
+        ("return recipe", ["function `own`", "a matplotlib Figure", "connect.figures.canvas(recipe)"]),
+        ("return canvas(recipe, inputs.nothing)", ["mine.py, line 5", "AttributeError", "the figure `t`"]),
+    ],
+)
+def test_a_wrong_figure_of_ones_own_is_told(arms: dict[str, Any], tmp_path: Path, body: str, parts: list[str]) -> None:
+    with pytest.raises(UserError) as error:
+        draw(figure=own_figure(tmp_path, body), **arms, **outputs(tmp_path, "own"))
+    for part in parts:
+        assert part in str(error.value)
+
+
 def test_parcels_are_ordered_by_domain_and_network(arms: dict[str, Any], drawn: Drawn) -> None:
     _, inputs = drawn(arms, "matrix")
     order, groups = arrange(inputs.parcels, inputs.domain)

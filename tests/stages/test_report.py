@@ -656,6 +656,7 @@ def test_a_session_is_told_by_its_phase_time_and_condition() -> None:
 
 def test_claims_follow_sign_and_contrast() -> None:
     common = {"condition": "", "outcome": "change", "primary": {"estimate": 1.0, "statistic": 2.0}, "arm_column": ""}
+    common["statistics"] = [{"name": "own", "title": "Own number", "unit": "m"}]
     mean = {**common, "contrast": "mean"}
     assert wording.claim(mean, -1) == "connectivity fell"
     assert wording.claim({**mean, "condition": "drug - placebo"}, 1) == (
@@ -675,6 +676,9 @@ def test_claims_follow_sign_and_contrast() -> None:
     both = {**slope, "contrast": "weeks : group[a] - group[b]", "method": "mixed"}
     assert wording.effect(both) == "Slope of connectivity on weeks, a minus b"
     assert wording.unit(both, "segregation") == "ratio per week"
+    assert wording.unit(both, "own") == "m per week"
+    assert wording.quantity("own", both) == "Own number"
+    assert wording.quantity("between", both) == "emotion × cognition"
     assert wording.size(both) == "Estimate in total SDs"
     assert wording.claim(both, 1) == "the contrast weeks : group[a] - group[b] is larger than 0"
     assert wording.size({**joint, "method": "residuals"}) == "Cohen’s f"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -41,29 +42,42 @@ class Study:
         path = self.file("config", "config.yaml")
         path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
 
-    def snakemake(self, *arguments: str, package: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def process(self, *arguments: str, package: Path | None = None, profile: str = "default") -> dict[str, Any]:
+        """Return what starts Snakemake here with a profile of the project: arguments of :class:`subprocess.Popen`."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, **({"PYTHONPATH": str(package)} if package else {})}
-        profile = str(ROOT / "profiles" / "default")
-        command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--workflow-profile", profile, *arguments]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        folder = str(ROOT / "profiles" / profile)
+        command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--workflow-profile", folder, *arguments]
+        return {"args": command, "cwd": self.folder, "env": environment, "text": True}
+
+    def snakemake(
+        self, *arguments: str, package: Path | None = None, profile: str = "default"
+    ) -> subprocess.CompletedProcess[str]:
+        process = self.process(*arguments, package=package, profile=profile)
+        return subprocess.run(**process, capture_output=True, check=False)
 
     def run(self, *arguments: str) -> None:
         done = self.snakemake(*arguments)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
-    def planned(self, package: Path | None = None) -> dict[str, int]:
+    def planned(self, *arguments: str, package: Path | None = None, profile: str = "default") -> dict[str, int]:
         """Return how many jobs of each rule would run now."""
-        done = self.snakemake("--dry-run", package=package)
+        done = self.snakemake("--dry-run", *arguments, package=package, profile=profile)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", done.stdout, re.MULTILINE | re.DOTALL)
-        return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
+        return counted(done.stdout)
 
     def digests(self) -> dict[str, str]:
-        """Return a digest of every result."""
+        """Return a digest of every result; what a killed job was writing aside, in a name with a dot, is none."""
         results = self.file("results")
-        files = sorted(path for path in results.rglob("*") if path.is_file() and not path.name.startswith("."))
-        return {str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        names = sorted(path.relative_to(results) for path in results.rglob("*") if path.is_file())
+        names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+        return {str(name): hashlib.sha256((results / name).read_bytes()).hexdigest() for name in names}
+
+
+def counted(told: str) -> dict[str, int]:
+    """Return how many jobs of each rule Snakemake said it would run."""
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total", told, re.MULTILINE | re.DOTALL)
+    return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
 
 
 def sample_study(folder: Path) -> Study:

@@ -104,11 +104,11 @@ def _edited_package(folder: Path, module: str, code: str) -> Path:
 )
 def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:
     package = _edited_package(tmp_path / "src", module, "\n\nEDITED = True\n")
-    assert set(copy.planned(package)) == stages | {"all"}
+    assert set(copy.planned(package=package)) == stages | {"all"}
 
 
 def test_editing_a_comment_runs_nothing(copy: Study, tmp_path: Path) -> None:
-    assert copy.planned(_edited_package(tmp_path / "src", "screen.py", "\n# A word more.\n")) == {}
+    assert copy.planned(package=_edited_package(tmp_path / "src", "screen.py", "\n# A word more.\n")) == {}
 
 
 def test_tables_of_further_columns_are_inputs_of_what_reads_participants(tmp_path: Path) -> None:

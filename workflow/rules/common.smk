@@ -17,6 +17,7 @@ from connect.settings.figure import Figure
 from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.plan import Plan
+from connect.settings.statistic import Statistic
 from connect.settings.strategy import Strategy
 
 KINDS = {
@@ -24,6 +25,7 @@ KINDS = {
     "domains": Domains,
     "strategies": Strategy,
     "measures": Measure,
+    "statistics": Statistic,
     "models": Model,
     "figures": Figure,
     "calibrations": Calibration,
@@ -31,10 +33,17 @@ KINDS = {
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
+    moved = workflow.modifier.path_modifier.replace_prefix("config")
+    if moved != "config":
+        todo = 'write `replace_prefix: {"results/": "<folder>/results/", "logs/": "<folder>/logs/"}`'
+        raise UserError("module of the Snakefile, prefix", "one that leaves `config` where it is", moved, todo)
     PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
     COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
     PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")
     CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in PLAN.named[kind]} for kind in KINDS}
+    for settings in (*CHOICES["measures"].values(), *CHOICES["statistics"].values(), *CHOICES["figures"].values()):
+        if settings.own:
+            settings.own.check()
     PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
@@ -112,6 +121,12 @@ def tables_of(wildcards):
     fetched = Path(DATA, wildcards.cohort)
     tables = COHORTS[wildcards.cohort].tables
     return [str(table) for table in tables if wildcards.cohort not in FETCHED or not table.is_relative_to(fetched)]
+
+
+def own_files(kind, *names):
+    """Return the Python files of the user's own that choices name."""
+    functions = [(CHOICES[kind].get(name) or read(KINDS[kind], choice(kind, name))).own for name in names]
+    return [str(function.file) for function in functions if function]
 
 
 def primary(pattern, **others):

@@ -1,5 +1,5 @@
 # Purpose: test what changed, from domains to network pairs to edges, with one model.
-# In:      connectomes, screened scans, atlas and domains, cohort, participants, model.
+# In:      connectomes, screened scans, atlas and domains, cohort, participants, model, statistics of the user's own.
 # Out:     a table of tests per level, components of edges, values per session, participants used or not and why, a summary.
 
 
@@ -17,6 +17,8 @@ rule compare:
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
         tables=tables_of,
         model=chosen("models", "model"),
+        statistics=[choice("statistics", name) for name in PLAN.statistics],
+        functions=own_files("statistics", *PLAN.statistics),
     output:
         domain_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
         network_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
@@ -34,4 +36,4 @@ rule compare:
         " --strategy {input.strategy:q} --measure {input.measure:q} --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q}"
         " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
         " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --values {output.values:q}"
-        " --people {output.people:q} --summary {output.summary:q} 2> {log:q}"
+        " --people {output.people:q} --summary {output.summary:q} --statistics {input.statistics:q} 2> {log:q}"

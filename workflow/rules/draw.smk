@@ -6,6 +6,7 @@
 rule draw:
     input:
         figure=chosen("figures", "figure"),
+        functions=lambda wildcards: own_files("figures", wildcards.figure),
         atlas=primary(choice("atlases", "{atlas}")),
         files=atlas_files(PLAN.atlas_names[:1]),
         domains=primary(choice("domains", "{atlas}")),

@@ -1,5 +1,5 @@
 # Purpose: estimate connectivity between all parcels, per kept scan.
-# In:      cleaned series, kept scans, missing parcels, measure.
+# In:      cleaned series, kept scans, missing parcels, measure and its Python file if it is the user's own.
 # Out:     connectomes (scans x edges) with a table naming the rows and one naming the columns.
 
 
@@ -10,6 +10,7 @@ rule estimate:
         lost=rules.screen.output.lost,
         coverage=rules.denoise.output.coverage,
         measure=chosen("measures", "measure"),
+        functions=lambda wildcards: own_files("measures", wildcards.measure),
     output:
         connectomes="results/{cohort}/estimate/{atlas}/{strategy}/{measure}/connectomes.npy",
         scans="results/{cohort}/estimate/{atlas}/{strategy}/{measure}/scans.tsv",

@@ -10,6 +10,7 @@ rule report:
         domains=choice("domains", PLAN.atlas_names[0]),
         strategy=choice("strategies", PLAN.strategies[0]),
         measure=choice("measures", PLAN.measures[0]),
+        functions=own_files("measures", PLAN.measures[0]) + own_files("figures", *PLAN.figures),
         models=lambda wildcards: [choice("models", model) for model in PLAN.models[wildcards.cohort]],
         scans=primary(rules.screen.output.kept),
         lost=primary(rules.screen.output.lost),

@@ -21,6 +21,7 @@ from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
 from connect.compare.scanners import check_scanners
 from connect.compare.summary import summarise
 from connect.config import read
+from connect.errors import UserError
 from connect.motion import motion_test
 from connect.outcome import Outcome, phases_of, select
 from connect.parcels import (
@@ -38,6 +39,9 @@ from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
 from connect.settings.measure import Measure
 from connect.settings.model import Model
+from connect.settings.statistic import Statistic
+from connect.statistics import described as described_statistics
+from connect.statistics import statistic_values
 from connect.tables import read_array, read_table, write_record, write_table
 
 LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -65,6 +69,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     values: Path,
     people: Path,
     summary: Path,
+    statistics: Sequence[Path] = (),
 ) -> None:
     """Test a model at the level of domains, network pairs and edges.
 
@@ -104,6 +109,8 @@ def compare(  # noqa: PLR0913 - one parameter for each file
         Output: every participant, analysed or not and why.
     summary
         Output: what was asked and found, in one record.
+    statistics
+        Statistics of your own (YAML), tested beside the domain-level quantities, or none.
     """
     settings = read(Model, model)
     parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
@@ -117,8 +124,10 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     outcome = select(sessions, subjects, screened, settings, parts, plan, model)
     asked = question(outcome.rows, settings, model)
     check_scanners(rows, outcome, asked, plan, scans)
-    table = session_values(sessions, domain, outcome)
-    results, found = tests(sessions, parcels, domain, outcome, asked)
+    own = {path.stem: read(Statistic, path) for path in statistics}
+    numbers = statistic_values(sessions.connectomes, sessions.table, parcels.assign(domain=domain), outcome.use, own)
+    table = session_values(sessions, domain, outcome, numbers)
+    results, found = tests(sessions, parcels, domain, outcome, asked, numbers)
     for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
         columns = [str(column) for column in results[name] if column not in LABEL_COLUMNS[name]]
         write_table(path, results[name], {**LABEL_COLUMNS[name], **described(columns)})
@@ -131,26 +140,49 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     every = np.where(outcome.use, sessions.connectomes, np.nan)
     edges, before = outcome.of(every), outcome.before(every)
     moved = motion_test(outcome.rows, settings, model)
-    told = {"variances": asked.variances(edges), "cautions": cautions(asked, edges, before)}
+    told = {
+        "statistics": described_statistics(own),
+        "variances": asked.variances(edges),
+        "cautions": cautions(asked, edges, before),
+    }
     write_record(summary, {**names, "unit": unit, **record, **told, "motion": moved})
 
 
-def session_values(sessions: Sessions, domain: np.ndarray, outcome: Outcome) -> pd.DataFrame:
-    """Return the domain-level quantities of every session, over the edges that all sessions in use have."""
+def session_values(
+    sessions: Sessions, domain: np.ndarray, outcome: Outcome, statistics: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the domain-level quantities and statistics of every session, over the edges that all sessions in use have.
+
+    Raises
+    ------
+    UserError
+        If a statistic has the name of another column.
+    """
     known = [name for name in outcome.people if name not in (*sessions.table, "fd_change", "reason")]
     table = sessions.table.merge(outcome.people[["participant_id", *known]], on="participant_id", how="left")
     values = domain_values(sessions.connectomes, domain, outcome.use)
-    return table.assign(condition=table["condition"].replace("", None), **values)
+    table = table.assign(condition=table["condition"].replace("", None), **values)
+    for name in statistics:
+        if name in table:
+            raise UserError(f"statistic {name}", "a name that no other column has", name, "rename its file")
+    return table.assign(**statistics)
 
 
 def tests(
-    sessions: Sessions, parcels: pd.DataFrame, domain: np.ndarray, outcome: Outcome, asked: Question
+    sessions: Sessions,
+    parcels: pd.DataFrame,
+    domain: np.ndarray,
+    outcome: Outcome,
+    asked: Question,
+    statistics: Mapping[str, np.ndarray],
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return the results of domains, network pairs and edges, one table each, and the components of edges."""
     blocks = tuple(network_blocks(list(parcels["network"])))
-    columns = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
+    one, several, *finer = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
+    columns = (one, np.column_stack([several, *statistics.values()]), *finer)
     sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
-    label = pd.DataFrame({"quantity": list(QUANTITIES), "n_edges": [*sizes, sum(sizes)]})
+    sizes += [sum(sizes), *(int(outcome.use.sum()) for _ in statistics)]
+    label = pd.DataFrame({"quantity": [*QUANTITIES, *statistics], "n_edges": sizes})
     labels = (label[:1], label[1:], _network_labels(blocks, outcome.use), _edge_labels(parcels, domain))
     joined = EdgeNetworks(asked, len(parcels), blocks)
     evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners)

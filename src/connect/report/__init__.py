@@ -119,7 +119,11 @@ def report(  # noqa: PLR0913 - one parameter for each file
     ]
     files = _digests(cohort=[cohort], model=models, atlas=[atlas], domains=[domains], strategy=[strategy])
     files += _digests(measure=[measure], figure=recipes)
-    chosen = Choices(*settings, read(Measure, measure), files)
+    settled = read(Measure, measure)
+    owns = (settled.own, *(read(Figure, path).own for path in recipes))
+    files += _digests(function=[own.file for own in owns if own])
+    files += [("function", one["file"], one["sha256"]) for one in results[0].summary["statistics"]]
+    chosen = Choices(*settings, settled, tuple(dict.fromkeys(files)))
     found = Quality(
         scans=read_table(scans, ["scan", "kept", "reason", "scanner", *quality.SCAN_COLUMNS]),
         lost=read_table(lost, ["scan", "parcel", "coverage"]),
@@ -276,7 +280,7 @@ def _pictures(model: Path, recipes: Sequence[Path], figures: Sequence[Path], abo
 def _digests(**choices: Sequence[Path]) -> list[tuple[str, str, str]]:
     """Return kind, name and the first half of the SHA-256 of choice files."""
     return [
-        (kind, path.stem, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        (kind, path.name.removesuffix(".yaml"), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
         for kind in choices
         for path in choices[kind]
     ]

@@ -79,8 +79,17 @@ def reduction(atlas: Atlas) -> str:
 
 
 def edge(measure: Measure) -> str:
-    """Say how two series become one number; a measure that was added later is named by its kind."""
+    """Say how two series become one number: a measure of the user's own in its words, one without words by its name."""
+    if measure.own:
+        return (
+            f"{measure.words or f'“{measure.title}”'}, as {function(measure.own.name, measure.own.file.name)} gives it"
+        )
     return _MEASURES.get(measure.kind, f"`{measure.kind}`")
+
+
+def function(name: str, file: str) -> str:
+    """Name a function of the user's own."""
+    return f"the function “{name}” of the file “{file}”"
 
 
 def cleaning(strategy: Strategy) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
+from connect.parcels import QUANTITIES
 from connect.settings.model import OUTCOMES
 from connect.words import effect_label, effect_unit
 
@@ -174,8 +175,15 @@ def sizes(summary: Mapping[str, Any]) -> str:
 
 
 def unit(summary: Mapping[str, Any], quantity: str = "") -> str:
-    """Return the unit of an estimate of a summary; segregation is a ratio whatever the measure."""
-    return effect_unit({**summary, "unit": "ratio" if quantity == "segregation" else summary["unit"]})
+    """Return the unit of an estimate; segregation is a ratio whatever the measure, and statistics have their own."""
+    units = {"segregation": "ratio"} | {one["name"]: one["unit"] for one in summary["statistics"]}
+    return effect_unit({**summary, "unit": units.get(quantity, summary["unit"])})
+
+
+def quantity(name: str, summary: Mapping[str, Any]) -> str:
+    """Return what readers call a domain-level quantity or a statistic."""
+    titles = {one["name"]: one["title"] for one in summary["statistics"]}
+    return titles.get(name) or QUANTITIES[name].replace(" x ", " × ")
 
 
 def size(summary: Mapping[str, Any]) -> str:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from connect.config import setting
+from connect.functions import Own, kind_or_function
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What to draw and how large."""
+    """What to draw and how large: a registered kind, or a function of the user's own.
+
+    The function takes the inputs and the recipe, as the registered ones do, and returns a matplotlib figure.
+    """
+
+    one_of: ClassVar[tuple[str, ...]] = ("kind", "function")
 
     title: str = setting("heading and alternative text in the report")
-    kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration"
-    )
     caption: str = setting("what the reader sees, for the report")
+    kind: str = setting(
+        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration",
+        default="",
+    )
+    function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
     about: Literal["model", "cohort"] = setting(
         "`model`: drawn for every model; `cohort`: drawn once, with the primary model, for the quality section",
         default="model",
@@ -32,3 +41,11 @@ class Figure:
     )
     colour_map: str = setting("matplotlib colour map of signed values", default="RdBu_r")
     edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)
+
+    def __post_init__(self) -> None:
+        _ = self.own
+
+    @property
+    def own(self) -> Own | None:
+        """The function of the user's own, if the figure is one."""
+        return kind_or_function(self.kind, self.function)

@@ -27,6 +27,9 @@ class Plan:
     figures: tuple[str, ...] = setting(
         "figures to draw: those about a model for every model of a cohort, those about the cohort once"
     )
+    statistics: tuple[str, ...] = setting(
+        "statistics of your own, tested beside the domain-level quantities", default=()
+    )
     calibration: str = setting(
         "calibration of the tests of every model in the primary universe; without a name there is none", default=""
     )
@@ -35,7 +38,7 @@ class Plan:
         for key in ("cohorts", "atlases", "strategies", "measures"):
             if not getattr(self, key):
                 raise UserError(f"key {key}", "at least one name", "an empty list", "name one")
-        for key in ("atlas_names", "strategies", "measures", "figures"):
+        for key in ("atlas_names", "strategies", "measures", "statistics", "figures"):
             listed = getattr(self, key)
             doubles = sorted({name for name in listed if listed.count(name) > 1})
             if doubles:
@@ -79,6 +82,7 @@ class Plan:
             "domains": self.atlas_names,
             "strategies": self.strategies,
             "measures": self.measures,
+            "statistics": self.statistics,
             "models": models,
             "figures": self.figures,
             "calibrations": (self.calibration,) if self.calibration else (),

@@ -1,0 +1,117 @@
+"""A Slurm of two nodes on loopback: its jobs, and the processes of their tasks, to be watched and killed."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+SCRIPTS = Path(__file__).parent / "slurm"
+Found = TypeVar("Found")
+
+
+def wait_for(what: str, found: Callable[[], Found], seconds: float = 300) -> Found:
+    """Return the first true value that a function gives; the time is generous, since other work shares the machine."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.1)
+    raise TimeoutError(f"no {what} within {seconds:.0f} s")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What Slurm says of a job: memory in MB, limit in minutes, how often it was requeued."""
+
+    id: str
+    about: str
+    state: str
+    node: str
+    memory: int
+    limit: str
+    restarts: int
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """A Slurm whose files are in a folder. Nodes are called n1 and n2."""
+
+    folder: Path
+
+    def start(self) -> None:
+        subprocess.run([SCRIPTS / "start.sh", self.folder], check=True)
+
+    def stop(self) -> None:
+        subprocess.run([SCRIPTS / "stop.sh", self.folder], check=True)
+
+    def jobs(self, about: str = "", state: str = "") -> list[Job]:
+        """Return the jobs whose comment or name has a text and that are in a state, ended ones too, in order."""
+        found = []
+        for line in _said("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i|%k %j|%T|%N|%m|%l"):
+            job, text, *others = line.split("|")
+            if about in text and state in ("", others[0]):
+                found.append(
+                    Job(job, text, others[0], others[1], int(others[2].rstrip("M")), others[3], _restarts(job))
+                )
+        return found
+
+    def state(self, node: str) -> str:
+        """Return the state of a node: idle, mixed, down..."""
+        return _said("sinfo", "--noheader", f"--nodes={node}", "--format=%T")[0].rstrip("*")
+
+    def log(self, daemon: str) -> str:
+        return (self.folder / "log" / daemon).read_text()
+
+    def tasks(self, job: str) -> list[psutil.Process]:
+        """Return the processes of the tasks of a running job, without Slurm's own."""
+        found = []
+        for keeper in _keepers(job):
+            with suppress(psutil.NoSuchProcess):
+                found += keeper.children(recursive=True)
+        return found
+
+    def busy(self, about: str) -> dict[str, str]:
+        """Return for each node a job on it, whose comment has a text, that is at work: one of its steps runs."""
+        jobs = self.jobs(about, "RUNNING")
+        return {job.node: job.id for job in jobs if any(".batch]" not in _title(keeper) for keeper in _keepers(job.id))}
+
+    def kill_node(self, node: str) -> list[str]:
+        """Kill a node with all that runs on it, as a power cut would, and return its jobs."""
+        jobs = [job.id for job in self.jobs(state="RUNNING") if job.node == node]
+        psutil.Process(int((self.folder / "pid" / f"slurmd-{node}").read_text())).kill()
+        for job in jobs:
+            for process in [*_keepers(job), *self.tasks(job)]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        return jobs
+
+    def start_node(self, node: str) -> None:
+        subprocess.run(["slurmd", "-N", node], check=True)
+
+
+def _said(*command: str) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def _restarts(job: str) -> int:
+    told = dict(word.partition("=")[::2] for word in _said("scontrol", "--oneliner", "show", "job", job)[0].split())
+    return int(told["Restarts"])
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()[:1])
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _keepers(job: str) -> list[psutil.Process]:
+    """Return the slurmstepd processes of a job: one for its script, one for each step; their children are its tasks."""
+    return [process for process in psutil.process_iter() if _title(process).startswith(f"slurmstepd: [{job}.")]

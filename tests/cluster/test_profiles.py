@@ -25,9 +25,10 @@ def test_all_profiles_go_on_after_failures_and_kills() -> None:
 
 
 def test_profiles_of_clusters_differ_in_how_they_submit_only() -> None:
-    slurm, generic = ({**profile(name)} for name in ("slurm", "cluster-generic"))
-    for settings in (slurm, generic):
-        del settings["executor"], settings["cores"]
+    slurm, generic = profile("slurm"), profile("cluster-generic")
+    assert slurm.pop("set-resource-scopes") == {"together": "local"}
+    assert slurm["resources"].pop("together") == slurm["default-resources"].pop("together") == 1
+    assert (slurm.pop("executor"), generic.pop("executor")) == ("slurm", "cluster-generic")
     assert slurm == {key: value for key, value in generic.items() if not key.startswith("cluster-generic-")}
 
 

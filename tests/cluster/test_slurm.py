@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 HERE = ("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2")
 """What this Slurm needs: it has no accounting, and jobs are short."""
 SCARCE = (
-    *("--cores", "4", "--group-components", "parcellate=4", "--set-resources"),
+    *("--group-components", "parcellate=4", "--resources", "together=4", "--set-resources"),
     *("parcellate:mem_mb=250", "parcellate:runtime=attempt", "estimate:mem_mb=250 * attempt ** 2"),
 )
 """A minute for four scans, and for connectomes less memory than Snakemake and they take together."""

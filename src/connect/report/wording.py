@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from connect.parcels import QUANTITIES
 from connect.settings.model import OUTCOMES
-from connect.words import effect_label, effect_unit
+from connect.words import degrees_between, effect_label, effect_unit
 
 MISSING = "n/a"
 MINUS = "−"
@@ -163,6 +163,11 @@ def headline(summary: Mapping[str, Any]) -> Headline:
         shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
     value, _, interval = shown.partition(" ")
     return Headline(value, name, interval or MISSING)
+
+
+def degrees(summary: Mapping[str, Any]) -> str:
+    """Return the degrees of freedom of an F, between and within."""
+    return f"{degrees_between(summary)}, {number(summary['primary']['df'])}"
 
 
 def sizes(summary: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ class Headline(NamedTuple):
 def headline(summary: Mapping[str, Any]) -> Headline:
     """Return the estimate, or the effect size where there is none, as in tests of any difference among arms."""
     found = summary["primary"]
-    if _missing(found["estimate"]):
+    if together(summary):
         shown, name = bounded(found["g"], found["g_low"], found["g_high"]), size(summary)
     else:
         shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
@@ -174,7 +174,7 @@ def sizes(summary: Mapping[str, Any]) -> str:
     """Return the estimate with its unit and interval if there is one, and the effect size with its own."""
     found, level_ = summary["primary"], f"({level(summary)} CI)"
     standardised = f"{size(summary)} {bounded(found['g'], found['g_low'], found['g_high'])}"
-    if _missing(found["estimate"]):
+    if together(summary):
         return f"{standardised} {level_}"
     return f"{bounded(found['estimate'], found['ci_low'], found['ci_high'])} {unit(summary)} {level_}, {standardised}"
 

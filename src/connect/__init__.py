@@ -5,5 +5,5 @@ __version__ = "0.1.0"
 STAGES = ("parcellate", "denoise", "screen", "estimate", "assess", "compare", "challenge", "draw", "report")
 """The stages of the workflow in the order in which they run: the one list of them."""
 
-COMMANDS = ("index", "calibrate", "simulate", "reference")
+COMMANDS = ("index", "gather", "calibrate", "simulate", "reference")
 """Commands of the command line that are no stage."""

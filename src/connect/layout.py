@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ENTITIES = ("sub", "ses", "task", "acq", "run", "space", "res", "atlas", "stat", "desc")
@@ -13,6 +14,7 @@ CHOICES = "config"
 """Folder of the choices, in the folder where the workflow runs."""
 
 _PART = re.compile(r"^([a-z]+)-([A-Za-z0-9]+)$")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
 def entities(name: str) -> dict[str, str]:
@@ -75,6 +77,29 @@ def bids_label(name: str) -> str:
     'tians1schaefer100'
     """
     return re.sub(r"[^A-Za-z0-9]", "", name)
+
+
+def braced(names: Sequence[str]) -> str:
+    """Return names as a pattern that :func:`unbraced` takes apart, so that many paths are few words.
+
+    Examples
+    --------
+    >>> braced(["36p", "none"]), braced(["36p"])
+    ('{36p,none}', '36p')
+    """
+    return f"{{{','.join(names)}}}" if len(names) > 1 else names[0]
+
+
+def unbraced(pattern: str) -> list[str]:
+    """Return what a pattern with braces stands for, the last braces changing fastest, as in a shell.
+
+    Examples
+    --------
+    >>> unbraced("{a,b}/x/{c,d}.json")
+    ['a/x/c.json', 'a/x/d.json', 'b/x/c.json', 'b/x/d.json']
+    """
+    parts = [part.split(",") if n % 2 else [part] for n, part in enumerate(_BRACES.split(pattern))]
+    return ["".join(words) for words in itertools.product(*parts)]
 
 
 def choice(kind: str, name: str, folder: Path | str = CHOICES) -> str:

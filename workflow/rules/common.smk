@@ -5,7 +5,7 @@ from pathlib import Path
 from connect.config import Place, parse as parsed, read
 from connect.digest import code
 from connect.errors import UserError
-from connect.layout import choice, scans_table
+from connect.layout import braced, choice, scans_table
 from connect.scans import read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
@@ -70,6 +70,11 @@ def of_scan(column):
     )
 
 
+def gathered(cohort, atlas):
+    """Return the list of what a pass over the images made of every scan of a cohort, for an atlas of that pass."""
+    return expand(rules.gather.output.gathered, cohort=cohort, atlases=PLAN.pass_of(atlas))[0]
+
+
 def atlas_files(names):
     """Return the tables and images that atlases point to."""
     paths = []
@@ -90,15 +95,15 @@ def per_model(pattern):
     return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.cohorts[wildcards.cohort])
 
 
-def comparisons(cohort):
-    """Return the summaries of every model of a cohort in every universe."""
+def comparisons(cohort, together=list):
+    """Return the summaries of every model of a cohort in every universe, one by one or as one pattern with braces."""
     return expand(
         rules.compare.output.summary,
         cohort=cohort,
-        atlas=PLAN.atlas_names,
-        strategy=PLAN.strategies,
-        measure=PLAN.measures,
-        model=PLAN.cohorts[cohort],
+        atlas=together(PLAN.atlas_names),
+        strategy=together(PLAN.strategies),
+        measure=together(PLAN.measures),
+        model=together(PLAN.cohorts[cohort]),
     )
 
 

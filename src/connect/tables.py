@@ -13,11 +13,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from connect.columns import Columns
 from connect.errors import UserError
 from connect.scans import MISSING, check_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MAPPED = 256
+"""Rows of a large array that are mapped at once: pages of a file that stays mapped count as memory."""
 
 TEXT = ("run", "scan", "scanner", "parcel", "name", "network", "region")
 """Columns of names, which stay as they are written even where they look like numbers."""
@@ -228,8 +232,21 @@ def array_written(path: Path) -> Iterator[Array]:
 
 
 def read_rows(path: Path, start: int, stop: int) -> np.ndarray:
-    """Read rows of an ``.npy`` array; what was read of a file that stays mapped would count as memory."""
+    """Read rows of an ``.npy`` array."""
     return np.array(read_array(path)[start:stop])
+
+
+def read_stored(path: Path) -> Columns:
+    """Return the columns of an ``.npy`` array ``(n_rows, n_columns)``, read when they are asked for."""
+    n_rows, n_columns = read_array(path).shape
+
+    def make(at: np.ndarray) -> np.ndarray:
+        found = np.empty((n_rows, len(at)))
+        for start in range(0, n_rows, MAPPED):
+            found[start : start + MAPPED] = read_array(path)[start : start + MAPPED, at]
+        return found
+
+    return Columns((n_rows, n_columns), make)
 
 
 def read_array(path: Path) -> np.ndarray:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from connect.columns import Values, mapped, rows_of, side_by_side
 from connect.design import design
 from connect.formulas import groups
 from connect.inference.spread import spread_test
@@ -15,7 +18,7 @@ DOUBT = 0.05
 """Level of the tests of what a test assumes."""
 
 
-def cautions(asked: Question, edges: np.ndarray, before: np.ndarray | None = None) -> list[str]:
+def cautions(asked: Question, edges: Values, before: Values | None = None) -> list[str]:
     """Return what makes the tests of a model less sure than they say, a sentence each.
 
     Parameters
@@ -43,28 +46,34 @@ def _few(asked: Question) -> list[str]:
     return [f"{what}arms of fewer than {least} ({few}) tell their variance badly; p may be too small"] if few else []
 
 
-def _skewness(asked: Question, edges: np.ndarray) -> Skewness:
+def _skewness(asked: Question, edges: Values) -> Skewness:
     """Return the skewness of changes; several weightings of conditions are more columns of the same people."""
     if "part" not in asked.rows or asked.rows["part"].max() == 0:
         return symmetry_test(edges, asked.design, seed=asked.model.seed)
     parts = [np.flatnonzero(asked.rows["part"] == part) for part in sorted(asked.rows["part"].unique())]
     order = [own[np.argsort(asked.rows["participant_id"].to_numpy()[own], kind="stable")] for own in parts]
     one = design(asked.rows.iloc[order[0]].reset_index(drop=True), asked.model, "")
-    return symmetry_test(np.concatenate([edges[own] for own in order], axis=1), one, seed=asked.model.seed)
+    together = side_by_side([rows_of(edges, own) for own in order])
+    return symmetry_test(together, one, seed=asked.model.seed)
 
 
-def _less_before(asked: Question, edges: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+def _less_before(asked: Question, edges: Values, before: Values | None) -> Values:
     """Return the edges less what their values before tell, given the model."""
     if before is None:
         return edges
     basis = np.linalg.qr(asked.asked.matrix)[0]
-    own, left = (values - basis @ (basis.T @ values) for values in (before, edges))
-    slope = (own * left).sum(axis=0) / np.square(own).sum(axis=0)
-    found: np.ndarray = edges - slope * before
-    return found
+
+    def less(values: np.ndarray, at: Any) -> np.ndarray:
+        known = before[:, at]
+        own, left = (one - basis @ (basis.T @ one) for one in (known, values))
+        slope = (own * left).sum(axis=0) / np.square(own).sum(axis=0)
+        found: np.ndarray = values - slope * known
+        return found
+
+    return mapped(edges, len(edges), less)
 
 
-def _spreads(asked: Question, edges: np.ndarray) -> list[str]:
+def _spreads(asked: Question, edges: Values) -> list[str]:
     """Return in which groups the edges vary differently, though the test takes them to vary alike."""
     columns = [asked.asked.arms] if asked.asked.arms else list(groups(asked.rows, asked.model))
     found = []

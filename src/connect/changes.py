@@ -6,7 +6,7 @@ Runs of one session are averaged, each run with the same weight; sessions take t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import helmert
 
+from connect.columns import Columns, Values, kept
 from connect.config import suggest
 from connect.errors import UserError
 from connect.settings.cohort import Cohort
@@ -41,10 +42,10 @@ class Sessions:
     """
 
     table: pd.DataFrame
-    connectomes: np.ndarray
+    connectomes: Values
 
 
-def by_session(connectomes: np.ndarray, scans: pd.DataFrame, cohort: Cohort) -> Sessions:
+def by_session(connectomes: Values, scans: pd.DataFrame, cohort: Cohort) -> Sessions:
     """Average the runs of each session, in the order participant, condition, phase.
 
     Parameters
@@ -71,7 +72,9 @@ def by_session(connectomes: np.ndarray, scans: pd.DataFrame, cohort: Cohort) -> 
         .sort_values(["participant_id", "condition", "order", "session_id"])
         .index
     )
-    means = np.stack([_mean_runs(connectomes[rows[index]]) for index in place])
+    runs = [rows[index] for index in place]
+    shape = (len(runs), connectomes.shape[1])
+    means = kept(Columns(shape, lambda at: _mean_runs(connectomes[:, at], runs)))
     columns = ["participant_id", "session_id", "phase", "condition", "n_runs", "mean_fd"]
     return Sessions(table.loc[place, columns].reset_index(drop=True), means)
 
@@ -93,11 +96,12 @@ def weights(
         Weight of each phase.
     """
     found = np.zeros(len(sessions))
-    own = (sessions["participant_id"] == participant).to_numpy()
+    rows = np.flatnonzero(sessions["participant_id"] == participant)
+    own = sessions.iloc[rows]
     for condition, factor in part.items():
         for phase, weight in phases.items():
-            chosen = own & (sessions["condition"] == condition).to_numpy() & (sessions["phase"] == phase).to_numpy()
-            if not chosen.any():
+            chosen = rows[(own["condition"] == condition) & (own["phase"] == phase)]
+            if not chosen.size:
                 return None
             found[chosen] = factor * weight
     return found
@@ -158,9 +162,12 @@ def conditions_of(text: str, cohort: Cohort, where: object, phases: Collection[s
     return names
 
 
-def _mean_runs(connectomes: np.ndarray) -> np.ndarray:
-    present = np.isfinite(connectomes)
-    total = np.where(present, connectomes, 0.0).sum(axis=0, dtype=np.float64)
-    count = present.sum(axis=0)
+def _mean_runs(connectomes: np.ndarray, runs: Sequence[Sequence[int]]) -> np.ndarray:
+    """Return the mean over the runs of each session ``(n_sessions, n_columns)``; ``runs`` are their rows."""
+    starts = np.cumsum([0, *(len(rows) for rows in runs[:-1])])
+    values = connectomes[[row for rows in runs for row in rows]]
+    present = np.isfinite(values)
+    total = np.add.reduceat(np.where(present, values, 0.0).astype(np.float64), starts, axis=0)
+    count = np.add.reduceat(present.astype(np.intp), starts, axis=0)
     mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return mean

@@ -23,6 +23,7 @@ from typing import Any, Literal, NoReturn
 from connect import COMMANDS, STAGES, __version__
 from connect.config import suggest
 from connect.errors import UserError
+from connect.layout import unbraced
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that give the linear algebra of numpy one thread, so that results do not depend on their number."""
@@ -104,8 +105,15 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
 
 def _call(function: Callable[..., Any], given: dict[str, Any]) -> None:
     parameters = inspect.signature(function).parameters.values()
+    given = {name: _paths(value) if isinstance(value, list) else value for name, value in given.items()}
     first = [given.pop(p.name) for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY]
     function(*first, **given)
+
+
+def _paths(values: list[Any]) -> list[Any]:
+    """Return a list in which `a/{b,c}/d` stands for two paths: what names all universes stays short."""
+    patterns = [unbraced(str(value)) if isinstance(value, Path) else [value] for value in values]
+    return [type(value)(one) for value, pattern in zip(values, patterns, strict=True) for one in pattern]
 
 
 def _kind(hint: Any) -> dict[str, Any]:

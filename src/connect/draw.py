@@ -34,7 +34,7 @@ from connect.settings.domains import Domains
 from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
 from connect.settings.model import Model
-from connect.tables import read_array, read_record, read_table, written
+from connect.tables import read_record, read_stored, read_table, written
 
 DPI = 300
 
@@ -115,7 +115,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         conditions=conditions_of(question.condition, plan, model, phases_of(question)),
         part=parts_of(question.condition, plan, model, phases_of(question))[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
-        kept=read_table(kept), scans=read_table(scans), connectomes=read_array(connectomes),
+        kept=read_table(kept), scans=read_table(scans), connectomes=read_stored(connectomes),
         domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
         people=read_table(people), summary=read_record(summary),
         assessments=[read_record(path) for path in assessments],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ENTITIES = (
@@ -19,6 +20,7 @@ DATA = "data"
 """Folder of fetched data, with a folder for each cohort, in the folder where the workflow runs."""
 
 _PART = re.compile(r"^([a-z]+)-([A-Za-z0-9]+)$")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
 def entities(name: str) -> dict[str, str]:
@@ -113,6 +115,29 @@ def participant(text: str) -> str:
     'sub-7000'
     """
     return f"sub-{text.strip().removeprefix('sub-')}"
+
+
+def braced(names: Sequence[str]) -> str:
+    """Return names as a pattern that :func:`unbraced` takes apart, so that many paths are few words.
+
+    Examples
+    --------
+    >>> braced(["36p", "none"]), braced(["36p"])
+    ('{36p,none}', '36p')
+    """
+    return f"{{{','.join(names)}}}" if len(names) > 1 else names[0]
+
+
+def unbraced(pattern: str) -> list[str]:
+    """Return what a pattern with braces stands for, the last braces changing fastest, as in a shell.
+
+    Examples
+    --------
+    >>> unbraced("{a,b}/x/{c,d}.json")
+    ['a/x/c.json', 'a/x/d.json', 'b/x/c.json', 'b/x/d.json']
+    """
+    parts = [part.split(",") if n % 2 else [part] for n, part in enumerate(_BRACES.split(pattern))]
+    return ["".join(words) for words in itertools.product(*parts)]
 
 
 def choice(kind: str, name: str, folder: Path | str = CHOICES) -> str:

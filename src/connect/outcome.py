@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, vstack
 
 from connect.changes import CHANGE, Part, Sessions, weights
+from connect.columns import Values, mapped, per_column
 from connect.errors import UserError
 from connect.exclusions import NO_ROW, lost_sessions, reason_of
 from connect.formulas import groups, has_baseline, motion_of, variables
@@ -50,8 +52,8 @@ class Outcome:
 
     people: pd.DataFrame
     rows: pd.DataFrame
-    weights: np.ndarray
-    baseline: np.ndarray | None
+    weights: csr_array
+    baseline: csr_array | None
     use: np.ndarray
     paired: bool
 
@@ -60,19 +62,23 @@ class Outcome:
         """Analysed participants, in the order in which their rows first stand."""
         return self.people[self.people["analysed"] == "yes"].reset_index(drop=True)
 
-    def of(self, values: np.ndarray) -> np.ndarray:
+    @overload
+    def of(self, values: np.ndarray) -> np.ndarray: ...
+    @overload
+    def of(self, values: Values) -> Values: ...
+    def of(self, values: Values) -> Values:
         """Return the outcome ``(n_rows, ...)`` in values of the sessions ``(n_sessions, ...)``."""
         return _weighted(self.weights, values)
 
-    def before(self, values: np.ndarray) -> np.ndarray | None:
+    def before(self, values: Values) -> Values | None:
         """Return the value before ``(n_rows, ...)``, if the model has it as a covariate."""
         return None if self.baseline is None else _weighted(self.baseline, values)
 
-    def pair(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    def pair(self, values: Values) -> tuple[Values, Values] | None:
         """Return the values before and after ``(n_rows, ...)`` if a row is their difference."""
         if not self.paired:
             return None
-        return _weighted(np.maximum(-self.weights, 0), values), _weighted(np.maximum(self.weights, 0), values)
+        return _weighted((-self.weights).maximum(0), values), _weighted(self.weights.maximum(0), values)
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ class _Row:
     """A row of the model: what stands in the table, and its weights."""
 
     shown: dict[str, Any]
-    kernel: np.ndarray
-    before: np.ndarray | None = None
+    kernel: csr_array
+    before: csr_array | None = None
 
 
 def phases_of(model: Model) -> frozenset[str]:
@@ -150,12 +156,13 @@ def select(
         counts = "; ".join(f"{count} x {text}" for text, count in table["reason"].value_counts().head(3).items())
         todo = "loosen the limits, or correct `where` and the sessions"
         raise UserError(where, "participants with every session of the model", f"nobody: {counts}", todo)
-    kernel, before = np.stack([row.kernel for row in rows]), [row.before for row in rows if row.before is not None]
-    used_rows = (np.concatenate([kernel, *([np.stack(before)] if before else [])]) != 0).any(axis=0)
-    use = np.isfinite(sessions.connectomes[used_rows]).all(axis=0)
+    kernel, before = vstack([row.kernel for row in rows], "csr"), [row.before for row in rows if row.before is not None]
+    baseline = vstack(before, "csr") if before else None
+    used_rows = np.unique(np.concatenate([one.indices for one in (kernel, baseline) if one is not None]))
+    use = per_column(sessions.connectomes, lambda values: np.isfinite(values[used_rows]).all(axis=0))
     shown_rows = pd.DataFrame([row.shown for row in rows])
     paired = model.outcome == "change" and len(parts) == 1 and len(parts[0]) == 1
-    return Outcome(table, shown_rows, kernel, np.stack(before) if before else None, use, paired)
+    return Outcome(table, shown_rows, kernel, baseline, use, paired)
 
 
 class _Rows:
@@ -194,7 +201,8 @@ class _Rows:
             if kernel is None or (has_baseline(self.model) and before is None) or np.isnan(weeks):
                 return []
             moved = self._moved(kernel if self.motion == "mean_fd" else weights(self.sessions, part, participant))
-            rows.append(_Row({"part": number, self.motion: moved}, kernel / weeks, before))
+            own = None if before is None else _sparse(before)
+            rows.append(_Row({"part": number, self.motion: moved}, _sparse(kernel / weeks), own))
         return rows
 
     def _sessions(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
@@ -208,7 +216,7 @@ class _Rows:
             kernel = np.zeros(len(table))
             kernel[row] = 1.0
             shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
-            yield _Row({**shown, self.motion: session["mean_fd"]}, kernel)
+            yield _Row({**shown, self.motion: session["mean_fd"]}, _sparse(kernel))
 
     def _moved(self, kernel: np.ndarray | None) -> float:
         return np.nan if kernel is None else float(kernel[kernel != 0] @ self.fd[kernel != 0])
@@ -240,11 +248,14 @@ class _Rows:
         return weeks
 
 
-def _weighted(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sum sessions; those that no row uses are left out, so that what is missing there stays there."""
-    used = kernel.any(axis=0)
-    found: np.ndarray = kernel[:, used] @ values[used]
-    return found
+def _weighted(kernel: csr_array, values: Values) -> Values:
+    """Sum sessions; what is missing in one that a row does not use stays there."""
+    return mapped(values, kernel.shape[0], lambda sessions, _: kernel @ sessions)
+
+
+def _sparse(kernel: np.ndarray) -> csr_array:
+    """Return weights of sessions as a matrix of one row: of thousands of sessions a participant has a few."""
+    return csr_array(kernel[None])
 
 
 def _needs_time(model: Model) -> bool:

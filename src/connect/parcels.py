@@ -14,6 +14,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pandas as pd
 
+from connect.columns import Columns, Values, parts, taken
 from connect.config import suggest
 from connect.errors import UserError
 from connect.settings.domains import Domain, Domains
@@ -58,7 +59,7 @@ def domain_of(parcels: pd.DataFrame, domains: Domains, where: object) -> np.ndar
     return found
 
 
-def domain_values(connectomes: np.ndarray, domain: np.ndarray, use: np.ndarray) -> dict[str, np.ndarray]:
+def domain_values(connectomes: Values, domain: np.ndarray, use: np.ndarray) -> dict[str, np.ndarray]:
     """Return the domain-level quantities of connectomes.
 
     Parameters
@@ -108,18 +109,21 @@ def network_blocks(networks: Sequence[str]) -> list[Block]:
     return blocks
 
 
-def block_means(connectomes: np.ndarray, blocks: Sequence[Block], use: np.ndarray) -> np.ndarray:
+def block_means(connectomes: Values, blocks: Sequence[Block], use: np.ndarray) -> np.ndarray:
     """Return the mean of the usable edges of each block ``(n_rows, n_blocks)``; NaN for a block without any."""
     means = [_mean(connectomes, block.edges[use[block.edges]]) for block in blocks]
     return np.stack(means, axis=1) if means else np.empty((len(connectomes), 0))
 
 
-def _mean(connectomes: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _mean(connectomes: Values, chosen: np.ndarray) -> np.ndarray:
     """Return the mean over edges ``(n_rows,)``; ``chosen`` says which, by number or by yes and no."""
     if not (chosen.any() if chosen.dtype == np.bool_ else chosen.size):
         return np.full(len(connectomes), np.nan)
-    mean: np.ndarray = connectomes[:, chosen].mean(axis=1, dtype=np.float64)
-    return mean
+    edges = taken(connectomes, chosen)
+    if not isinstance(edges, Columns):
+        return np.asarray(edges.mean(axis=1, dtype=np.float64))
+    total = sum((edges[:, at].sum(axis=1) for at in parts(edges)), np.zeros(len(edges)))
+    return total / edges.shape[1]
 
 
 def _members(parcels: pd.DataFrame, domain: Domain, where: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from connect.columns import Values
 from connect.design import Asked, Design, asked, design
 from connect.formulas import has_baseline
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
@@ -25,8 +26,8 @@ from connect.settings.model import Model
 class Family:
     """Columns that are corrected together: outcome ``(n_rows, n_columns)`` and, as a covariate, the value before."""
 
-    outcome: np.ndarray
-    before: np.ndarray | None = None
+    outcome: Values
+    before: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Question:
 
     def _fit(self, family: Family) -> Fit:
         if self.method == "mixed":
-            return self._mixed(family.outcome)
+            return self._mixed(np.asarray(family.outcome))
         if family.before is not None:
             return fit_ancova(family.outcome, family.before, self.design, self.model.confidence)
         return (fit_together if self.together else fit)(family.outcome, self.design, self.model.confidence)
@@ -131,7 +132,7 @@ class Question:
     def _test(self, family: Family, listeners: Sequence[Listener]) -> Tested:
         n, seed, labels = self.model.permutations, self.model.seed, self.method == "labels"
         if self.method == "mixed":
-            return self._mixed_tests(family.outcome, listeners)
+            return self._mixed_tests(np.asarray(family.outcome), listeners)
         if family.before is not None:
             before = family.before
             return ancova_test(family.outcome, before, self.design, n, seed, labels=labels, listeners=listeners)
@@ -142,7 +143,7 @@ class Question:
         """Arm of each row ``(n_rows,)``."""
         return labels_of(self.rows, self.arm_column)
 
-    def variances(self, edges: np.ndarray) -> dict[str, float] | None:
+    def variances(self, edges: Values) -> dict[str, float] | None:
         """Return each arm's variance of the edges ``(n_rows, n_edges)``, relative to all; None if they are not told."""
         if self.method != "unequal":
             return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from connect.columns import Values
 from connect.errors import UserError
 from connect.functions import numbers
 from connect.settings.statistic import Statistic
@@ -17,7 +18,7 @@ MUST = "one finite number for each session, or NaN"
 
 
 def statistic_values(
-    connectomes: np.ndarray,
+    connectomes: Values,
     sessions: pd.DataFrame,
     parcels: pd.DataFrame,
     use: np.ndarray,
@@ -31,7 +32,7 @@ def statistic_values(
     Parameters
     ----------
     connectomes
-        Edges ``(n_sessions, n_edges)``, upper triangles row by row.
+        Edges ``(n_sessions, n_edges)``, upper triangles row by row. Statistics read all of them at once.
     sessions
         One row per session: participant_id, session_id.
     parcels
@@ -55,10 +56,11 @@ def statistic_values(
     inside = np.zeros(len(parcels), dtype=bool)
     inside[first[use]] = inside[second[use]] = True
     table = parcels[inside].reset_index(drop=True)
+    every = np.asarray(connectomes) if statistics else np.empty((0, 0))
     found = {}
     for name, statistic in statistics.items():
-        function, values = statistic.own.load(), np.full(len(connectomes), np.nan)
-        for row, edges in enumerate(connectomes):
+        function, values = statistic.own.load(), np.full(len(every), np.nan)
+        for row, edges in enumerate(every):
             if np.isfinite(edges[use]).all():
                 matrix = np.zeros((len(parcels), len(parcels)))
                 matrix[first, second] = matrix[second, first] = np.where(use, edges, np.nan)

@@ -9,15 +9,19 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from connect.columns import Columns
 from connect.errors import UserError
 from connect.scans import MISSING, check_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MAPPED = 256
+"""Rows of a large array that are mapped at once: pages of a file that stays mapped count as memory."""
 
 TEXT = ("run", "scan", "scanner", "parcel", "name", "network", "region")
 """Columns of names, which stay as they are written even where they look like numbers."""
@@ -141,12 +145,34 @@ def read_columns(path: Path, columns: Sequence[str]) -> np.ndarray:
     return _numbers(path, path.read_text(encoding="utf-8"), usecols=list(columns))[list(columns)].to_numpy()
 
 
+class Matrix:
+    """A TSV of numbers that grows by rows."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file = file
+
+    def head(self, columns: Sequence[str]) -> None:
+        """Write the header."""
+        self.file.write("\t".join(columns) + "\n")
+
+    def append(self, values: np.ndarray) -> None:
+        """Write further rows ``(n_rows, n_columns)``."""
+        for row in values.tolist():
+            self.file.write("\t".join(MISSING if cell != cell else repr(cell) for cell in row) + "\n")
+
+
+@contextmanager
+def matrix_written(path: Path) -> Iterator[Matrix]:
+    """Give a table of numbers to append to; the file is what :func:`write_matrix` makes of all rows."""
+    with written(path) as aside, aside.open("w", encoding="utf-8") as file:
+        yield Matrix(file)
+
+
 def write_matrix(path: Path, values: np.ndarray, columns: Sequence[str]) -> None:
     """Write an array ``(n_rows, n_columns)`` as a TSV with a header, every digit of its precision, NaN as ``n/a``."""
-    with written(path) as aside, aside.open("w", encoding="utf-8") as file:
-        file.write("\t".join(columns) + "\n")
-        for row in values.tolist():
-            file.write("\t".join(MISSING if cell != cell else repr(cell) for cell in row) + "\n")
+    with matrix_written(path) as matrix:
+        matrix.head(columns)
+        matrix.append(values)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -173,6 +199,54 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     with written(path) as aside:
         text = json.dumps(_without_nan(record), indent=2, ensure_ascii=False, allow_nan=False)
         aside.write_text(text + "\n", encoding="utf-8")
+
+
+class Array:
+    """An ``.npy`` array of float32 that grows by rows, so that it need not fit into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.n_rows, self.n_columns = file, 0, 0
+
+    def append(self, values: np.ndarray) -> None:
+        """Write further rows ``(n_rows, n_columns)``."""
+        if not self.n_rows:
+            self.n_columns = values.shape[1]
+            self.head()
+        self.n_rows += len(values)
+        self.file.write(np.ascontiguousarray(values, dtype=np.float32).tobytes())
+
+    def head(self) -> None:
+        """Write the header at the start of the file; numpy makes it as long for any number of rows."""
+        self.file.seek(0)
+        known = {"descr": "<f4", "fortran_order": False, "shape": (self.n_rows, self.n_columns)}
+        np.lib.format.write_array_header_1_0(self.file, known)
+
+
+@contextmanager
+def array_written(path: Path) -> Iterator[Array]:
+    """Give an array to append to; the file is what :func:`write_array` makes of all rows."""
+    with written(path) as aside, aside.open("wb") as file:
+        array = Array(file)
+        yield array
+        array.head()
+
+
+def read_rows(path: Path, start: int, stop: int) -> np.ndarray:
+    """Read rows of an ``.npy`` array."""
+    return np.array(read_array(path)[start:stop])
+
+
+def read_stored(path: Path) -> Columns:
+    """Return the columns of an ``.npy`` array ``(n_rows, n_columns)``, read when they are asked for."""
+    n_rows, n_columns = read_array(path).shape
+
+    def make(at: np.ndarray) -> np.ndarray:
+        found = np.empty((n_rows, len(at)))
+        for start in range(0, n_rows, MAPPED):
+            found[start : start + MAPPED] = read_array(path)[start : start + MAPPED, at]
+        return found
+
+    return Columns((n_rows, n_columns), make)
 
 
 def read_array(path: Path) -> np.ndarray:

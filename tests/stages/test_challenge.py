@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.sparse import csr_array
 
 from connect.challenge import spread_parcels
 from connect.challenge.cohorts import SCENARIOS, Base
@@ -250,7 +251,7 @@ def test_skewed_changes_are_skewed(tmp_path: Path) -> None:
     sessions = pd.DataFrame({"participant_id": np.repeat([f"s{i}" for i in range(n)], 2), "phase": ["pre", "post"] * n})
     rows = pd.DataFrame({"participant_id": sessions["participant_id"][::2].to_numpy(), "fd_change": rng.normal(size=n)})
     weights = np.kron(np.eye(n), [[-1.0, 1.0]])
-    outcome = Outcome(rows, rows, weights, None, np.ones(15, bool), True)
+    outcome = Outcome(rows, rows, csr_array(weights), None, np.ones(15, bool), True)
     domain = np.array(["emotion"] * 3 + ["cognition"] * 3)
     base = Base(outcome, sessions, Model("?", "~ 1", "mean"), "", (), Regions(domain, (), np.ones(15, bool)), 1, "m")
     edges = SCENARIOS["skew"](base).draw(rng)[3].outcome

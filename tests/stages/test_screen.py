@@ -11,7 +11,7 @@ import pytest
 
 from connect.acquisition import changed_settings
 from connect.cli import main
-from connect.denoise import ROWS as DENOISED
+from connect.denoise.stack import ROWS as DENOISED
 from connect.screen import COLUMNS, NEEDED, notes, screen_scans
 from connect.settings.cohort import Limits
 from connect.tables import read_record, read_table, write_matrix, write_table

@@ -7,7 +7,7 @@ from connect.config import Place, parse as parsed, read
 from connect.digest import code
 from connect.errors import UserError
 from connect.files import OF_COHORT, check_fetched, pins_of, read_files
-from connect.layout import DATA, choice, files_table, scans_table
+from connect.layout import DATA, braced, choice, files_table, scans_table
 from connect.scans import MISSING, read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
@@ -107,6 +107,11 @@ def preprocessed(wildcards):
     return expand(rules.preprocess.output.derivatives, cohort=wildcards.cohort, participant=participant)
 
 
+def gathered(cohort, atlas):
+    """Return the list of what a pass over the images made of every scan of a cohort, for an atlas of that pass."""
+    return expand(rules.gather.output.gathered, cohort=cohort, atlases=PLAN.pass_of(atlas))[0]
+
+
 def atlas_files(names):
     """Return the tables and images that atlases point to."""
     paths = []
@@ -140,15 +145,15 @@ def per_model(pattern):
     return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.models[wildcards.cohort])
 
 
-def comparisons(cohort):
-    """Return the summaries of every model of a cohort in every universe."""
+def comparisons(cohort, together=list):
+    """Return the summaries of every model of a cohort in every universe, one by one or as one pattern with braces."""
     return expand(
         rules.compare.output.summary,
         cohort=cohort,
-        atlas=PLAN.atlas_names,
-        strategy=PLAN.strategies,
-        measure=PLAN.measures,
-        model=PLAN.models[cohort],
+        atlas=together(PLAN.atlas_names),
+        strategy=together(PLAN.strategies),
+        measure=together(PLAN.measures),
+        model=together(PLAN.models[cohort]),
     )
 
 

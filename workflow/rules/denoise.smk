@@ -1,20 +1,12 @@
 # Purpose: take confounds out of the series of all scans of a cohort, with one strategy.
-# In:      scans table, raw series, confounds, atlas, strategy.
+# In:      scans table, the list of raw series and confounds, atlas, strategy.
 # Out:     cleaned series, one row per scan (what was removed, what is left), coverage per scan and parcel.
 
 
 rule denoise:
     input:
         scans=lambda wildcards: scans_table(wildcards.cohort),
-        raw=lambda wildcards: expand(
-            rules.parcellate.output.series,
-            cohort=wildcards.cohort,
-            atlases=PLAN.pass_of(wildcards.atlas),
-            scan=SCAN[wildcards.cohort],
-        ),
-        confounds=lambda wildcards: [
-            str(COHORTS[wildcards.cohort].derivatives / scan.confounds) for scan in SCANS[wildcards.cohort]
-        ],
+        gathered=lambda wildcards: gathered(wildcards.cohort, wildcards.atlas),
         atlas=chosen("atlases", "atlas"),
         strategy=chosen("strategies", "strategy"),
     output:
@@ -25,7 +17,7 @@ rule denoise:
         "logs/denoise/{cohort}/{atlas}/{strategy}.log",
     params:
         code=code("denoise"),
-        raw=lambda wildcards, input: Path(input.raw[0]).parent,
+        raw=lambda wildcards, input: Path(input.gathered).parent,
         derivatives=lambda wildcards: COHORTS[wildcards.cohort].derivatives,
     shell:
         "connect denoise --scans {input.scans:q} --raw {params.raw:q} --derivatives {params.derivatives:q}"

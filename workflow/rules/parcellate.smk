@@ -24,3 +24,29 @@ rule parcellate:
     shell:
         "rm -rf {params.parts:q} && connect parcellate --bold {input.bold:q} --mask {input.mask:q} --confounds {input.confounds:q}"
         " --atlases {input.atlases:q} --series {output.series:q} --on-unusable record --cache {params.cache:q} 2> {log:q}"
+
+
+# What is made of whole cohorts depends on this one list: thousands of inputs of each such job would slow Snakemake down.
+rule gather:
+    input:
+        scans=lambda wildcards: scans_table(wildcards.cohort),
+        series=lambda wildcards: expand(
+            rules.parcellate.output.series,
+            cohort=wildcards.cohort,
+            atlases=wildcards.atlases,
+            scan=SCAN[wildcards.cohort],
+        ),
+        confounds=lambda wildcards: [
+            str(COHORTS[wildcards.cohort].derivatives / scan.confounds) for scan in SCANS[wildcards.cohort]
+        ],
+    output:
+        gathered="results/{cohort}/parcellate/{atlases}/scans.tsv",
+    log:
+        "logs/gather/{cohort}/{atlases}.log",
+    params:
+        code=code("gather"),
+        raw=lambda wildcards, output: Path(output.gathered).parent,
+        derivatives=lambda wildcards: COHORTS[wildcards.cohort].derivatives,
+    shell:
+        "connect gather --scans {input.scans:q} --raw {params.raw:q} --derivatives {params.derivatives:q}"
+        " --gathered {output.gathered:q} 2> {log:q}"

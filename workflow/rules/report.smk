@@ -31,11 +31,12 @@ rule report:
         "logs/report/{cohort}.log",
     params:
         code=code("report"),
+        summaries=lambda wildcards: comparisons(wildcards.cohort, braced),
     shell:
         "connect report --cohort {input.cohort:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --strategy {input.strategy:q} --measure {input.measure:q} --models {input.models:q}"
         " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
-        " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {input.summaries:q}"
+        " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {params.summaries:q}"
         " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
         " --trusts {input.trusts:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

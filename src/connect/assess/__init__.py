@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array, vstack
 
 from connect.assess.qcfc import STATISTICS, QcFc, distances, qcfc, standardised
 from connect.changes import Sessions, by_session, weights
+from connect.columns import Values, mapped
 from connect.config import read, suggest
 from connect.errors import UserError
 from connect.inference import interval
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.strategy import Strategy
-from connect.tables import read_array, read_table, write_record, write_table
+from connect.tables import read_stored, read_table, write_record, write_table
 
 LEAST = 6
 """Fewest participants over whom motion is related to connectivity."""
@@ -74,7 +76,7 @@ def assess(  # noqa: PLR0913 - one parameter for each file
     summary
         Output: motion left beside what chance gives, time and degrees of freedom left, in one record.
     """
-    plan, values = read(Cohort, cohort), read_array(connectomes)
+    plan, values = read(Cohort, cohort), read_stored(connectomes)
     table = read_table(scans, ["participant_id", "session_id", "scan", "mean_fd", *MEANS])
     screened = read_table(kept, ["scan", "kept"])
     _check_scans(table, screened, scans, kept)
@@ -97,7 +99,7 @@ def assess(  # noqa: PLR0913 - one parameter for each file
 
 
 def motion_left(
-    sessions: Sessions, kernel: np.ndarray, distance: np.ndarray, needed: str
+    sessions: Sessions, kernel: csr_array, distance: np.ndarray, needed: str
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Relate motion to connectivity, or say in words why that cannot be done.
 
@@ -119,7 +121,7 @@ def motion_left(
         Correlation of each edge with motion ``(n_edges,)``, and the record of what was found; NaN if there is a reason.
     """
     fd = sessions.table["mean_fd"].to_numpy(dtype=np.float64)
-    motion = np.array([row[row != 0] @ fd[row != 0] for row in kernel])
+    motion = kernel @ fd
     kernel, motion = kernel[np.isfinite(motion)], motion[np.isfinite(motion)]
     n, found, reason = len(motion), None, None
     if n < LEAST:
@@ -127,23 +129,20 @@ def motion_left(
     elif np.isnan(standardised(motion)).any():
         reason = f"motion is the same in all {n} participants"
     else:
-        used = kernel.any(axis=0)
-        found = qcfc(kernel[:, used] @ sessions.connectomes[used], motion, distance)
+        found = qcfc(mapped(sessions.connectomes, n, lambda some, _: kernel @ some), motion, distance)
         if np.isnan(found.r).all():
             reason = f"no edge is present in all sessions and varies over the {n} participants"
     r = np.full(distance.shape, np.nan) if found is None else found.r
     return r, {"n": n, "n_edges": int(np.isfinite(r).sum()), "reason": reason, **_described(found)}
 
 
-def level_weights(sessions: pd.DataFrame) -> np.ndarray:
+def level_weights(sessions: pd.DataFrame) -> csr_array:
     """Return the weight of each session row in each participant's mean over sessions ``(n, n_sessions)``."""
-    people = sessions["participant_id"].to_numpy()
-    own = np.array([people == name for name in dict.fromkeys(people)])
-    kernel: np.ndarray = own / own.sum(axis=1, keepdims=True)
-    return kernel
+    people = pd.factorize(sessions["participant_id"])[0]
+    return csr_array((1 / np.bincount(people)[people], (people, np.arange(len(people)))))
 
 
-def change_weights(sessions: pd.DataFrame, conditions: Sequence[str]) -> np.ndarray:
+def change_weights(sessions: pd.DataFrame, conditions: Sequence[str]) -> csr_array:
     """Return the weight of each session row in each participant's change ``(n, n_sessions)``.
 
     The change is post minus pre, averaged over the conditions that have both; without any, a participant has no row.
@@ -152,8 +151,8 @@ def change_weights(sessions: pd.DataFrame, conditions: Sequence[str]) -> np.ndar
     for participant in dict.fromkeys(sessions["participant_id"]):
         found = [weights(sessions, {condition: 1.0}, participant) for condition in conditions]
         complete = [one for one in found if one is not None]
-        rows += [np.mean(complete, axis=0)] if complete else []
-    return np.array(rows).reshape(len(rows), len(sessions))
+        rows += [csr_array(np.mean(complete, axis=0)[None])] if complete else []
+    return vstack(rows, "csr") if rows else csr_array((0, len(sessions)))
 
 
 def mean_of_participants(values: pd.Series[float], participants: pd.Series[str]) -> dict[str, float | int]:
@@ -206,7 +205,7 @@ def _check_sessions(table: pd.DataFrame, cohort: Cohort, where: Path) -> None:
         raise UserError(f"{where}, key sessions", must, ", ".join(cohort.sessions), todo)
 
 
-def _check_shape(values: np.ndarray, expected: tuple[int, int], where: Path, atlas: Path) -> None:
+def _check_shape(values: Values, expected: tuple[int, int], where: Path, atlas: Path) -> None:
     if values.shape != expected:
         must = f"{expected[0]} kept scans by {expected[1]} edges between the parcels of {atlas}"
         got = " by ".join(map(str, values.shape))

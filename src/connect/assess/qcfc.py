@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from connect.columns import Values, mapped, per_column, taken
 from connect.design import Design
 from connect.inference import TOLERANCE, Arrangements
 
@@ -54,7 +55,7 @@ class QcFc:
 
 
 def qcfc(
-    connectivity: np.ndarray,
+    connectivity: Values,
     motion: np.ndarray,
     distance: np.ndarray,
     n_permutations: int = PERMUTATIONS,
@@ -75,9 +76,9 @@ def qcfc(
     seed
         Seed of the random ones.
     """
-    n, moving, edges = len(motion), standardised(motion), standardised(connectivity)
-    use = np.isfinite(edges).all(axis=0)
-    edges = edges[:, use]
+    n, moving = len(motion), standardised(motion)
+    use = per_column(connectivity, lambda some: np.isfinite(standardised(some)).all(axis=0))
+    edges = mapped(taken(connectivity, use), n, lambda some, _: standardised(some))
     known = np.isfinite(distance[use])
     ranks = standardised(stats.rankdata(distance[use][known]))
     bar = critical_r(n)
@@ -115,9 +116,9 @@ def standardised(values: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _correlations(moving: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def _correlations(moving: np.ndarray, edges: Values) -> np.ndarray:
     """Return the products of standardised rows and columns, rounded so that equal ones are ties on every machine."""
-    correlations: np.ndarray = np.round(moving @ edges, 12)
+    correlations: np.ndarray = np.round(per_column(edges, lambda some: moving @ some), 12)
     return correlations
 
 

@@ -32,7 +32,7 @@ from connect.settings.calibration import Calibration
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
 from connect.settings.model import Model
-from connect.tables import read_array, read_table, write_record, write_table, written
+from connect.tables import read_stored, read_table, write_record, write_table, written
 
 
 def challenge(  # noqa: PLR0913 - one parameter for each file
@@ -84,7 +84,7 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
     settings, plan, asked = read(Calibration, calibration), read(Cohort, cohort), read(Model, model)
     parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
     domain = domain_of(parcels, read(Domains, domains), domains)
-    sessions = by_session(read_array(connectomes), read_table(scans), plan)
+    sessions = by_session(read_stored(connectomes), read_table(scans), plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
     subjects = read_people(participants, plan, screened, cohort)
     parts = parts_of(asked.condition, plan, model, phases_of(asked))

@@ -235,7 +235,7 @@ def motion(base: Base) -> Cohort:
     fd = rows[name].to_numpy(dtype=np.float64)
     moved = (fd - fd.mean()) / (fd.std(ddof=1) or 1.0) + _effect(rows, base.model, base.where)
     outcome = replace(base.outcome, rows=rows.assign(**{name: moved}))
-    return base.cohort(outcome=outcome, motion=np.linalg.pinv(outcome.weights) @ moved)
+    return base.cohort(outcome=outcome, motion=np.linalg.pinv(outcome.weights.toarray()) @ moved)
 
 
 @scenario("unequal-arms", "arms of 3 to 1 or more, the smaller one varies more")
@@ -265,7 +265,7 @@ def missing_sessions(base: Base) -> Cohort:
     small = base.sessions["participant_id"].isin(base.arm(smaller=True)).to_numpy()
     late = (base.sessions["phase"] != "pre").to_numpy()
     gone = (base.random.uniform(size=len(late)) < np.where(small, 0.3, 0.1)) & late
-    rows, weights, before = base.outcome.rows, base.outcome.weights, base.outcome.baseline
+    rows, before, weights = base.outcome.rows, base.outcome.baseline, base.outcome.weights.toarray()
     if not weights[:, late].any():
         raise UserError(base.where, "a model of sessions after", f"outcome `{base.model.outcome}`", "nothing to do")
     lost = rows.loc[(weights[:, gone] != 0).any(axis=1), "participant_id"]
@@ -275,7 +275,7 @@ def missing_sessions(base: Base) -> Cohort:
     left = replace(
         base.outcome,
         rows=rows[kept].reset_index(drop=True),
-        weights=weights[kept],
+        weights=base.outcome.weights[kept],
         baseline=None if before is None else before[kept],
     )
     return base.cohort(outcome=left)

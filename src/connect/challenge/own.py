@@ -111,7 +111,8 @@ def own_data(asked: Question, families: Sequence[Family], way: str, where: objec
     first = rows.drop_duplicates("participant_id")
     block = pd.factorize(first[asked.model.within_block])[0] if asked.model.within_block else np.zeros(len(first), int)
     residuals = tuple(_residuals(asked.asked.matrix, family) for family in families)
-    return Own(residuals, tuple(family.before for family in families), group, members, block, way)
+    before = tuple(None if family.before is None else np.asarray(family.before) for family in families)
+    return Own(residuals, before, group, members, block, way)
 
 
 def _residuals(matrix: np.ndarray, family: Family) -> np.ndarray:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from connect.cautions import cautions
 from connect.changes import Sessions, by_session, parts_of
-from connect.compare.families import FAMILIES, Regions, families_of
+from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
 from connect.compare.scanners import check_scanners
@@ -42,7 +42,7 @@ from connect.settings.model import Model
 from connect.settings.statistic import Statistic
 from connect.statistics import described as described_statistics
 from connect.statistics import statistic_values
-from connect.tables import read_array, read_table, write_record, write_table
+from connect.tables import read_stored, read_table, write_record, write_table
 
 LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
@@ -117,7 +117,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     domain = domain_of(parcels, read(Domains, domains), domains)
     plan = read(Cohort, cohort)
     rows = read_table(scans)
-    sessions = by_session(read_array(connectomes), rows, plan)
+    sessions = by_session(read_stored(connectomes), rows, plan)
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
     subjects = read_people(participants, plan, screened, cohort)
     parts = parts_of(settings.condition, plan, model, phases_of(settings))
@@ -137,7 +137,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = read(Measure, measure).unit
     record = summarise(results, table, outcome, asked)
-    every = np.where(outcome.use, sessions.connectomes, np.nan)
+    every = used(sessions.connectomes, outcome.use)
     edges, before = outcome.of(every), outcome.before(every)
     moved = motion_test(outcome.rows, settings, model)
     told = {

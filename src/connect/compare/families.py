@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from connect.columns import Values, mapped
 from connect.outcome import Outcome
 from connect.parcels import Block, block_means, domain_values
 from connect.question import Family
@@ -32,13 +33,18 @@ class Regions:
     blocks: tuple[Block, ...]
     use: np.ndarray
 
-    def columns(self, connectomes: np.ndarray) -> tuple[np.ndarray, ...]:
+    def columns(self, connectomes: Values) -> tuple[Values, ...]:
         """Return what each family tests, for every session ``(n_sessions, n_columns)``."""
         quantities = np.stack(list(domain_values(connectomes, self.domain, self.use).values()), axis=1)
         pairs = block_means(connectomes, self.blocks, self.use)
-        return quantities[:, :1], quantities[:, 1:], pairs, np.where(self.use, connectomes, np.nan)
+        return quantities[:, :1], quantities[:, 1:], pairs, used(connectomes, self.use)
 
 
-def families_of(columns: tuple[np.ndarray, ...], outcome: Outcome) -> list[Family]:
+def used(connectomes: Values, use: np.ndarray) -> Values:
+    """Return connectomes ``(n_sessions, n_edges)`` with NaN in edges that are not in use ``(n_edges,)``."""
+    return mapped(connectomes, len(connectomes), lambda values, at: np.where(use[at], values, np.nan))
+
+
+def families_of(columns: tuple[Values, ...], outcome: Outcome) -> list[Family]:
     """Return the outcome of a model in each family, with the value before if that is a covariate."""
     return [Family(outcome.of(own), outcome.before(own)) for own in columns]

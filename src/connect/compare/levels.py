@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from connect.columns import Values, parts, per_column, rows_of
 from connect.inference import Fit, Tested
 from connect.inference.bootstrap import Bootstrap
 from connect.inference.effects import Effect, arm_effects, group_effects, paired_effects
 from connect.inference.evidence import equivalence, log10_bayes_factor
 from connect.inference.power import critical_t, detectable_effect
-from connect.inference.reliability import icc, mean_squares, measurement_error, minimal_detectable_change
+from connect.inference.reliability import Form, icc, mean_squares, measurement_error, minimal_detectable_change
 from connect.outcome import Outcome
 from connect.question import Question
 
@@ -59,6 +60,7 @@ LAST: Mapping[str, str] = {
     "correction": "how p and p_fwe were counted",
     "reason": "why a row was not tested",
 }
+FORMS: tuple[Form, ...] = ("agreement", "consistency")
 BOOTSTRAPPED = ("g_av", "g_rm", "g_ppc", "g_groups")
 
 
@@ -73,7 +75,7 @@ def described(columns: Sequence[str]) -> dict[str, str]:
 def level(
     question: Question,
     outcome: Outcome,
-    sessions: np.ndarray,
+    sessions: Values,
     labels: pd.DataFrame,
     family: str,
     result: tuple[Fit, Tested],
@@ -97,7 +99,7 @@ def level(
     """
     values, before = outcome.of(sessions), outcome.before(sessions)
     found, tested = result
-    complete = ~np.isnan(values).any(axis=0) & (before is None or ~np.isnan(before).any(axis=0))
+    complete = _complete(values) & (before is None or _complete(before))
     reasons = np.where(complete, "no variance", "missing or undefined in an analysed session").astype(object)
     columns: dict[str, Any] = {
         "n": question.n, "estimate": found.estimate, "ci_low": found.low, "ci_high": found.high,
@@ -124,7 +126,12 @@ def _evidence(question: Question, found: Fit, tested: Tested) -> dict[str, np.nd
     return columns
 
 
-def _effects(question: Question, outcome: Outcome, sessions: np.ndarray) -> dict[str, np.ndarray]:
+def _complete(values: Values) -> np.ndarray:
+    """Return which columns miss no value ``(n_columns,)``."""
+    return per_column(values, lambda some: ~np.isnan(some).any(axis=0))
+
+
+def _effects(question: Question, outcome: Outcome, sessions: Values) -> dict[str, np.ndarray]:
     """Return the effect sizes and reliabilities that a model of change, or of one session, has."""
     pair, arm = outcome.pair(sessions), question.arm
     settings = Bootstrap(question.model.resamples, question.model.confidence, question.model.seed)
@@ -132,20 +139,28 @@ def _effects(question: Question, outcome: Outcome, sessions: np.ndarray) -> dict
     if pair is not None and arm is None and question.model.contrast == "mean":
         effects = paired_effects(*pair, settings)
         columns |= _bounded("g_av", effects["g_av"]) | _bounded("g_rm", effects["g_rm"])
-        squares = mean_squares(np.stack(pair, axis=1))
-        columns |= {f"icc_{form}": icc(squares, form, question.model.confidence).estimate
-                    for form in ("agreement", "consistency")}  # fmt: skip
-        error = measurement_error(squares, "consistency", question.model.confidence)
-        columns["mdc"] = minimal_detectable_change(error).estimate
+        columns |= _reliabilities(*pair, question.model.confidence)
     elif pair is not None and arm is not None:
         chosen = np.concatenate([np.flatnonzero(arm == 1), np.flatnonzero(arm == -1)])
-        pre, post = (values[chosen] for values in pair)
+        pre, post = (rows_of(values, chosen) for values in pair)
         columns |= _bounded("g_ppc", arm_effects(pre, post, arm[chosen] == 1, settings)["g_ppc"])
     elif arm is not None and question.model.outcome in ("pre", "post"):
         chosen = arm != 0
-        values = outcome.of(sessions)[chosen]
+        values = rows_of(outcome.of(sessions), chosen)
         columns |= _bounded("g_groups", group_effects(values, arm[chosen] == 1, settings)["g"])
     return columns
+
+
+def _reliabilities(pre: Values, post: Values, confidence: float) -> dict[str, np.ndarray]:
+    """Return ICCs and the minimal detectable change, part by part."""
+    rows: list[np.ndarray] = []
+    for at in parts(pre):
+        squares = mean_squares(np.stack([pre[:, at], post[:, at]], axis=1))
+        iccs = [icc(squares, form, confidence).estimate for form in FORMS]
+        error = measurement_error(squares, "consistency", confidence)
+        rows.append(np.stack([*iccs, minimal_detectable_change(error).estimate]))
+    names = (*(f"icc_{form}" for form in FORMS), "mdc")
+    return dict(zip(names, np.concatenate([np.empty((len(names), 0)), *rows], axis=1), strict=True))
 
 
 def _bounded(name: str, effect: Effect) -> dict[str, np.ndarray]:

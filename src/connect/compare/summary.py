@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from connect.changes import weights
 from connect.formulas import BASELINE, OF_SESSIONS, has_baseline, motion_of
@@ -72,8 +73,7 @@ def arms(values: pd.DataFrame, outcome: Outcome, asked: Question) -> list[dict[s
         moved = kernel @ values["mean_fd"].to_numpy()
     else:
         kernel, moved = outcome.weights, rows[motion_of(asked.model)].to_numpy(dtype=np.float64)
-    used = kernel.any(axis=0)
-    change = kernel[:, used] @ values[PRIMARY].to_numpy()[used]
+    change = kernel @ values[PRIMARY].to_numpy()
     names: np.ndarray = rows[column].astype(str).to_numpy() if column in rows else np.full(len(rows), "")
     return [
         _arm(str(name), change[names == name], moved[names == name], asked.model.confidence)
@@ -81,7 +81,7 @@ def arms(values: pd.DataFrame, outcome: Outcome, asked: Question) -> list[dict[s
     ]
 
 
-def _changes(values: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+def _changes(values: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, csr_array]:
     """Return who has a session before and one after under some condition, and the weights of that change."""
     sessions = values.assign(condition=values["condition"].astype(object).where(values["condition"].notna(), ""))
     kernels = {
@@ -92,7 +92,7 @@ def _changes(values: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, np
     found = {key: kernel for key, kernel in kernels.items() if kernel is not None}
     people = rows.drop_duplicates("participant_id").set_index("participant_id")
     chosen = people.loc[[participant for participant, _ in found]].reset_index()
-    return chosen, np.array(list(found.values())).reshape(len(found), len(values))
+    return chosen, csr_array(np.array(list(found.values())).reshape(len(found), len(values)))
 
 
 def _arm(name: str, change: np.ndarray, moved: np.ndarray, confidence: float) -> dict[str, Any]:

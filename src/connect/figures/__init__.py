@@ -18,6 +18,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
+from connect.columns import Values
 from connect.config import suggest
 from connect.errors import UserError
 from connect.people import word
@@ -111,7 +112,7 @@ class Inputs:
     domain: np.ndarray
     kept: pd.DataFrame
     scans: pd.DataFrame
-    connectomes: np.ndarray
+    connectomes: Values
     domain_tests: pd.DataFrame
     edge_tests: pd.DataFrame
     session_values: pd.DataFrame

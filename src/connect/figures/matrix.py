@@ -19,6 +19,7 @@ from matplotlib.patches import Patch, Rectangle
 from scipy.optimize import isotonic_regression
 
 from connect.changes import by_session
+from connect.columns import Values, per_column
 from connect.figures import (
     BLOCK_COLOUR,
     DOMAIN_COLOURS,
@@ -123,13 +124,18 @@ def phase_means(inputs: Inputs) -> dict[tuple[str, str], np.ndarray]:
     chosen = table["participant_id"].isin(inputs.analysed["participant_id"]) & table["condition"].isin(
         inputs.conditions
     )
-    complete = np.isfinite(sessions.connectomes[chosen.to_numpy()]).all(axis=0)
+    complete = per_column(sessions.connectomes, lambda values: np.isfinite(values[chosen]).all(axis=0))
     means = {}
     for condition in inputs.conditions:
         for phase in PHASES:
             rows = chosen & (table["condition"] == condition) & (table["phase"] == phase)
-            means[condition, phase] = np.where(complete, sessions.connectomes[rows.to_numpy()].mean(axis=0), np.nan)
+            means[condition, phase] = np.where(complete, _mean(sessions.connectomes, rows.to_numpy()), np.nan)
     return means
+
+
+def _mean(connectomes: Values, rows: np.ndarray) -> np.ndarray:
+    """Return the mean of some rows ``(n_edges,)``."""
+    return per_column(connectomes, lambda values: values[rows].mean(axis=0))
 
 
 def square(edges: np.ndarray, order: np.ndarray) -> np.ndarray:

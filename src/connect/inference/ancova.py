@@ -13,15 +13,16 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from connect.columns import KEPT, Values
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
 from connect.inference.estimates import Fit, hedges_correction, noncentrality, noncentrality_f
 from connect.inference.own_covariates import Moves, Tile, tiles
-from connect.inference.permutation import FEW, KEPT, MANY, PRODUCTS, TOLERANCE, Listener, Tested, statistic, tested
+from connect.inference.permutation import FEW, MANY, PRODUCTS, TOLERANCE, Listener, Tested, statistic, tested
 from connect.inference.rows import Space, rearranged, relabelled, space
 
 
-def fit_ancova(values: np.ndarray, before: np.ndarray, design: Design, confidence: float) -> Fit:
+def fit_ancova(values: Values, before: Values, design: Design, confidence: float) -> Fit:
     """Estimate a contrast in every column, adjusted for the column's own covariate.
 
     Numbers are those of :func:`connect.inference.fit`, or of :func:`connect.inference.fit_together` for a contrast of
@@ -56,8 +57,8 @@ def fit_ancova(values: np.ndarray, before: np.ndarray, design: Design, confidenc
 
 
 def ancova_test(
-    values: np.ndarray,
-    before: np.ndarray,
+    values: Values,
+    before: Values,
     design: Design,
     n_permutations: int,
     seed: int,
@@ -103,7 +104,7 @@ class _Columns:
     ``bars (n_columns,)`` are the R² to reach, 0 for those that cannot be tested.
     """
 
-    def __init__(self, found: Space, values: np.ndarray, before: np.ndarray) -> None:
+    def __init__(self, found: Space, values: Values, before: Values) -> None:
         self.found, self.values, self.before, self.kept = found, values, before, list[Tile]()
         self.use, self.bars = np.zeros(values.shape[1], dtype=bool), np.zeros(values.shape[1])
         for tile in tiles(found, values, before):

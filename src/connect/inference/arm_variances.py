@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from scipy import special
 
+from connect.columns import Values
 from connect.design import Design
 from connect.inference.rows import places, space
 
@@ -58,7 +59,7 @@ class Moved:
         Relative spread of each arm, which residuals are given when they come into it ``(n_arms, n_columns)``.
     """
 
-    residuals: np.ndarray
+    residuals: Values
     spread: np.ndarray
 
 

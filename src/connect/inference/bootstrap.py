@@ -92,9 +92,11 @@ def resamples(sizes: Sequence[int], settings: Bootstrap) -> Resamples:
     """
     if min(sizes) < 1:
         raise ValueError(f"every sample must hold a participant, got samples of {sizes}")
-    everyone, drawn = np.ones((1, sum(sizes))), bootstrap_counts(sizes, settings.n_resamples, settings.seed)
-    weights = np.concatenate([everyone, 1 - np.eye(sum(sizes)), drawn]).T
-    samples = tuple(np.ascontiguousarray(part) for part in np.split(weights, np.cumsum(sizes)[:-1]))
+    n = sum(sizes)
+    weights = np.ones((n, 1 + n + settings.n_resamples))
+    weights[np.arange(n), 1 + np.arange(n)] = 0
+    weights[:, 1 + n :] = bootstrap_counts(sizes, settings.n_resamples, settings.seed).T
+    samples = tuple(np.split(weights, np.cumsum(sizes)[:-1]))
     return Resamples(samples, tuple(sample.sum(axis=0) for sample in samples))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from connect.columns import Values
 from connect.inference.bootstrap import Bootstrap, Resamples, bca, resamples
 from connect.inference.estimates import hedges_correction
 
@@ -38,7 +39,7 @@ class Effect:
     high: np.ndarray
 
 
-def paired_effects(pre: np.ndarray, post: np.ndarray, settings: Bootstrap) -> dict[str, Effect]:
+def paired_effects(pre: Values, post: Values, settings: Bootstrap) -> dict[str, Effect]:
     """Estimate the mean change of one group, plain and standardised.
 
     ``mean_change`` is in the unit of the values. ``g_av`` divides it by s_av = sqrt((s_pre^2 + s_post^2) / 2), the root
@@ -73,7 +74,7 @@ def paired_effects(pre: np.ndarray, post: np.ndarray, settings: Bootstrap) -> di
     return _effects(statistics, pre.shape[1], drawn, settings.confidence)
 
 
-def arm_effects(pre: np.ndarray, post: np.ndarray, arm: np.ndarray, settings: Bootstrap) -> dict[str, Effect]:
+def arm_effects(pre: Values, post: Values, arm: np.ndarray, settings: Bootstrap) -> dict[str, Effect]:
     """Estimate the difference of two arms in mean change, plain and standardised.
 
     ``difference`` is in the unit of the values. ``g_ppc`` divides it by the standard deviation before the intervention,
@@ -103,7 +104,7 @@ def arm_effects(pre: np.ndarray, post: np.ndarray, arm: np.ndarray, settings: Bo
     return _effects(statistics, pre.shape[1], drawn, settings.confidence)
 
 
-def group_effects(values: np.ndarray, group: np.ndarray, settings: Bootstrap) -> dict[str, Effect]:
+def group_effects(values: Values, group: np.ndarray, settings: Bootstrap) -> dict[str, Effect]:
     """Estimate the difference of two groups in their mean, plain and as Hedges' g.
 
     Parameters
@@ -148,7 +149,7 @@ def _effects(
     return {name: Effect(*full) for name, full in found.items()}
 
 
-def _rows(values: np.ndarray, columns: slice) -> np.ndarray:
+def _rows(values: Values, columns: slice) -> np.ndarray:
     """Return columns as rows ``(n_columns, n)``; those with values that are not finite are NaN throughout."""
     rows = np.ascontiguousarray(values[:, columns].T, dtype=np.float64)
     return np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, np.nan)

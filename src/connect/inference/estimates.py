@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
+from connect.columns import Values
 from connect.design import Design
 from connect.inference.rows import Space, places, space
 
@@ -43,7 +44,7 @@ class Fit:
     df: np.ndarray
 
 
-def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
+def fit(changes: Values, design: Design, confidence: float) -> Fit:
     """Estimate the contrast in every column by least squares.
 
     Hedges' g is the contrast over the residual standard deviation, times the correction for small samples J; for a
@@ -71,7 +72,7 @@ def fit(changes: np.ndarray, design: Design, confidence: float) -> Fit:
     return Fit(estimate, estimate - half, estimate + half, t, g, low, high, error, df)
 
 
-def fit_together(changes: np.ndarray, design: Design, confidence: float) -> Fit:
+def fit_together(changes: Values, design: Design, confidence: float) -> Fit:
     """Test the rows of a contrast together by F in every column.
 
     Cohen's f is the root of explained over unexplained variance, ``f² = q (F - 1) / n``, which like omega squared is

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from connect.columns import Values
 from connect.inference.rows import Space
 
 TILE = 256
@@ -96,12 +97,12 @@ class Moves:
         return counts
 
 
-def tiles(found: Space, values: np.ndarray, before: np.ndarray) -> Iterator[Tile]:
+def tiles(found: Space, values: Values, before: Values) -> Iterator[Tile]:
     """Give the columns of an outcome and their own covariates, both ``(n, n_columns)``, tile by tile."""
     return (_tile(found, values, before, start) for start in range(0, values.shape[1], TILE))
 
 
-def _tile(found: Space, values: np.ndarray, before: np.ndarray, start: int) -> Tile:
+def _tile(found: Space, values: Values, before: Values, start: int) -> Tile:
     """Regress the shared nuisance and the own covariate out of columns, and leave out what cannot be tested."""
     pair = [np.asarray(each[:, start : start + TILE], dtype=np.float64) for each in (values, before)]
     complete = np.isfinite(pair).all(axis=(0, 1))

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from scipy import stats
 
+from connect.columns import KEPT, Values
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
 from connect.inference.flips import lines_of, tally_flips
@@ -31,9 +32,6 @@ MANY, FEW = 2048, 128
 
 PRODUCTS = 1024
 """Rows of a matrix product."""
-
-KEPT = 1 << 24
-"""Number of values up to which residuals are kept in memory between blocks of rearrangements."""
 
 
 class Listener(Protocol):
@@ -85,13 +83,13 @@ class Group:
         Places of the columns in the whole family ``(n_columns,)``.
     """
 
-    values: np.ndarray
+    values: Values
     design: Design
     columns: np.ndarray
 
 
 def permutation_test(
-    values: np.ndarray,
+    values: Values,
     design: Design,
     n_permutations: int,
     seed: int,
@@ -172,7 +170,7 @@ def tested(counts: np.ndarray, maxima: np.ndarray, bars: np.ndarray, use: np.nda
     return Tested(p, p_fwe, fdr(p), _t_or_f(maxima, q, df))
 
 
-def testable(values: np.ndarray, design: Design) -> np.ndarray:
+def testable(values: Values, design: Design) -> np.ndarray:
     """Return which columns ``(n_columns,)`` are complete and vary around the model."""
     found = space(design)
     use = np.empty(values.shape[1], dtype=bool)
@@ -232,7 +230,7 @@ class _Work:
 class _Tiles:
     """Residuals ``(n_tile, n)`` of the used columns, each of length 1, tile by tile; few are kept in memory."""
 
-    def __init__(self, values: np.ndarray, found: Space, use: np.ndarray) -> None:
+    def __init__(self, values: Values, found: Space, use: np.ndarray) -> None:
         self.values, self.found = values, found
         self.columns = np.flatnonzero(use)
         self.places = list(places(len(self.columns)))

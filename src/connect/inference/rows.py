@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from connect.columns import TILE
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
-
-TILE = 1024
-"""Columns that are worked on at once."""
 
 
 @dataclass(frozen=True)

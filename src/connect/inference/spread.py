@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from connect.columns import Values
 from connect.design import Design
 from connect.inference.arm_variances import LEAST, Moved, arms_of, log_ratios, moments
 from connect.inference.arrangements import Arrangements
@@ -40,7 +41,7 @@ class Spread:
 
 
 def spread_test(
-    values: np.ndarray, design: Design, arms: np.ndarray, n_permutations: int = 999, seed: int = 0
+    values: Values, design: Design, arms: np.ndarray, n_permutations: int = 999, seed: int = 0
 ) -> Spread | None:
     """Test whether the variance around the model is the same in all arms.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from connect.columns import Values, per_column
 from connect.design import Design
 from connect.inference.arrangements import Arrangements
 from connect.inference.rows import space
@@ -23,8 +24,8 @@ COLUMNS = 1024
 LEAST = 1e-12
 """Share of a column's sum of squares below which what the model leaves is rounding."""
 
-MOVES = 16
-"""Flips that are worked on at once."""
+MOVES, VALUES = 16, 1 << 22
+"""Flips that are worked on at once, at most: fewer where they have more values."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Skewness:
     p: float
 
 
-def symmetry_test(values: np.ndarray, design: Design, n_flips: int = 999, seed: int = 0) -> Skewness:
+def symmetry_test(values: Values, design: Design, n_flips: int = 999, seed: int = 0) -> Skewness:
     """Test whether what the model leaves of a change is symmetric.
 
     Signs of whole participants are flipped as in the test of the mean change, and the model is fitted again each time.
@@ -71,16 +72,16 @@ def symmetry_test(values: np.ndarray, design: Design, n_flips: int = 999, seed: 
     if not varies.any():
         return Skewness(np.nan, np.nan)
     centred = less_model(changes[:, varies], full, design.df)
-    blocks = Arrangements(design, n_flips, seed).blocks(MOVES)
+    blocks = Arrangements(design, n_flips, seed).blocks(max(1, min(MOVES, VALUES // centred.size)))
     squared, common = np.concatenate([_pooled(signs[:, :, None] * centred, full) for signs in blocks]).T
     smaller = np.minimum(_p(squared), _p(common))
     excess = max(squared[0] - squared[1:].mean(), 0)
     return Skewness(float(np.sqrt(excess)), float((smaller <= smaller[0]).mean()))
 
 
-def sample(values: np.ndarray) -> np.ndarray:
+def sample(values: Values) -> np.ndarray:
     """Return complete columns of values ``(n, n_columns)``, of many an evenly spaced part."""
-    complete = np.flatnonzero(np.isfinite(values).all(axis=0))
+    complete = np.flatnonzero(per_column(values, lambda some: np.isfinite(some).all(axis=0)))
     return np.asarray(values[:, complete[:: max(1, -(-len(complete) // COLUMNS))]], dtype=np.float64)
 
 

@@ -13,11 +13,13 @@ doi:10.2202/1544-6115.1027, for variances). With few columns nothing is shrunk, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numba import njit
 from scipy import stats
 
+from connect.columns import Columns, Values, mapped, per_column, side_by_side, taken
 from connect.design import Design
 from connect.inference.accumulator import count_reaching
 from connect.inference.arm_variances import LEAST, Arms, Moved, arms_of, log_ratios, moments, shrunk_ratios
@@ -26,8 +28,8 @@ from connect.inference.estimates import Fit, fit, fit_together
 from connect.inference.permutation import Listener, Tested, fdr
 from connect.inference.rows import Space, space
 
-MOVES = 32
-"""Rearrangements that are worked on at once."""
+MOVES, MANY = 32, 256
+"""Rearrangements that are worked on at once: of an array, and of columns that are made again for each block."""
 
 FITTED = 1e-6
 """Share of a participant's variance that the nuisance leaves, below which their residual is rounding and no more."""
@@ -37,7 +39,7 @@ TOLERANCE = 1e-5
 
 
 def unequal_test(
-    families: Sequence[np.ndarray],
+    families: Sequence[Values],
     design: Design,
     arms: np.ndarray,
     n_permutations: int,
@@ -64,7 +66,7 @@ def unequal_test(
     listeners
         Are given the signed t, or F, of the last family's columns, NaN for those that are not tested.
     """
-    made, values = arms_of(design, arms), np.concatenate(families, axis=1)
+    made, values = arms_of(design, arms), side_by_side(families)
     ends = np.cumsum([family.shape[1] for family in families])
     raw, use = _raw(values, design, made)
     family = np.searchsorted(ends, np.arange(len(use)), side="right")[use]
@@ -74,7 +76,7 @@ def unequal_test(
     bars, counts = np.abs(observed) * (1 - TOLERANCE), np.ones(len(observed))
     maxima = [_largest(np.abs(observed)[None], family, len(families))]
     _tell(listeners, observed[None, prior], last)
-    for moves in _others(design, n_permutations, seed):
+    for moves in _others(design, n_permutations, seed, MANY if isinstance(values, Columns) else MOVES):
         effect, variances = moments(null, made, moves)
         statistic = _statistic((growth[:, :, None] * effect).sum(axis=1), variances, made, prior)
         counts += (np.abs(statistic) >= bars).sum(axis=0)
@@ -89,7 +91,7 @@ def unequal_test(
     return tests
 
 
-def unequal_fit(families: Sequence[np.ndarray], design: Design, arms: np.ndarray, confidence: float) -> list[Fit]:
+def unequal_fit(families: Sequence[Values], design: Design, arms: np.ndarray, confidence: float) -> list[Fit]:
     """Estimate a contrast in families of columns, with the standard error, or F, of :func:`unequal_test`.
 
     The degrees of freedom are those of Welch (1947), from the variances of the arms in that column; of several rows
@@ -97,13 +99,14 @@ def unequal_fit(families: Sequence[np.ndarray], design: Design, arms: np.ndarray
     doi:10.1080/00949659608811740). Hedges' g, or Cohen's f, and its interval are those of
     :mod:`connect.inference.estimates`, in standard deviations of all arms together.
     """
-    made, values = arms_of(design, arms), np.concatenate(families, axis=1)
+    made, values = arms_of(design, arms), side_by_side(families)
     ends = np.cumsum([family.shape[1] for family in families])
     raw, use = _raw(values, design, made)
     prior = (np.arange(len(use)) >= ends[-1] - families[-1].shape[1])[use]
     statistic, df, together = np.full(len(use), np.nan), np.full(len(use), np.nan), design.effect.shape[1] > 1
     variances = moments(raw, made, np.arange(design.n)[None])[1]
-    effect = made.full[:, : design.effect.shape[1]].T @ raw.residuals
+    directions = made.full[:, : design.effect.shape[1]].T
+    effect = per_column(raw.residuals, lambda residuals: directions @ residuals)
     statistic[use] = _statistic(effect[:, None], variances, made, prior)[0]
     df[use] = _degrees_of_freedom(variances[:, 0].astype(np.float64), made)
     found = (fit_together if together else fit)(values, design, confidence)
@@ -117,7 +120,7 @@ def unequal_fit(families: Sequence[np.ndarray], design: Design, arms: np.ndarray
     ]
 
 
-def variance_ratios(values: np.ndarray, design: Design, arms: np.ndarray) -> dict[str, float]:
+def variance_ratios(values: Values, design: Design, arms: np.ndarray) -> dict[str, float]:
     """Return the variance of each arm relative to the weighted geometric mean of all, averaged over columns."""
     made = arms_of(design, arms)
     variances = moments(_raw(values, design, made)[0], made, np.arange(design.n)[None])[1]
@@ -125,17 +128,25 @@ def variance_ratios(values: np.ndarray, design: Design, arms: np.ndarray) -> dic
     return {str(name): float(np.exp(ratio)) for name, ratio in zip(np.unique(arms), mean, strict=True)}
 
 
-def _raw(values: np.ndarray, design: Design, made: Arms) -> tuple[Moved, np.ndarray]:
+def _raw(values: Values, design: Design, made: Arms) -> tuple[Moved, np.ndarray]:
     """Return the residuals of the columns that can be tested, each of length 1, and which columns these are.
 
     A column can be tested if it is complete and varies around the model in every arm.
     """
-    complete = np.isfinite(values).all(axis=0)
-    residuals = space(design).residuals(np.where(complete, values, 0.0))
-    total = np.square(residuals).sum(axis=0)
-    left = made.members @ np.square(residuals - made.full @ (made.full.T @ residuals))
-    use: np.ndarray = complete & (left > LEAST * total).all(axis=0)
-    return Moved(residuals[:, use] / np.sqrt(total[use]), np.ones((len(made.members), int(use.sum())))), use
+    found = space(design)
+
+    def lengths(some: np.ndarray) -> np.ndarray:
+        complete = np.isfinite(some).all(axis=0)
+        residuals = found.residuals(np.where(complete, some, 0.0))
+        total = np.square(residuals).sum(axis=0)
+        left = made.members @ np.square(residuals - made.full @ (made.full.T @ residuals))
+        return np.where(complete & (left > LEAST * total).all(axis=0), np.sqrt(total), np.nan)
+
+    length = per_column(values, lengths)
+    use = np.isfinite(length)
+    length = length[use]
+    residuals = mapped(taken(values, use), design.n, lambda some, at: found.residuals(some) / length[at])
+    return Moved(residuals, np.ones((len(made.members), len(length)))), use
 
 
 def _null(raw: Moved, found: Space, made: Arms, prior: np.ndarray) -> tuple[Moved, np.ndarray]:
@@ -147,15 +158,20 @@ def _null(raw: Moved, found: Space, made: Arms, prior: np.ndarray) -> tuple[Move
     scatter as much (Louis 1984, doi:10.1080/01621459.1984.10478062). Residuals that are drawn without replacement tie
     the means of the arms to each other, which takes from the variance of their difference.
     """
-    n, q = len(raw.residuals), made.load.shape[1]
+    n, q = made.members.shape[1], made.load.shape[1]
     variances = moments(raw, made, np.arange(n)[None])[1]
     spread = np.sqrt(shrunk_ratios(variances, made, prior, power=0.5)[:, 0])
     inner = np.maximum(1 - np.square(found.nuisance).sum(axis=1), FITTED)
-    residuals = raw.residuals / np.sqrt(inner)[:, None] / (made.members.T @ spread)
+
+    def in_units(residuals: np.ndarray, at: Any) -> np.ndarray:
+        scaled = residuals / np.sqrt(inner)[:, None] / (made.members.T @ spread[:, at])
+        centred: np.ndarray = scaled - scaled.mean(axis=0)
+        return centred
+
     weight = np.einsum("gqr,ge->eqr", made.load, np.square(spread))
     sums = np.einsum("gi,iq,ge->eq", made.members, made.full[:, :q], spread, optimize=True)
     growth = _growth(weight, weight - sums[:, :, None] * sums[:, None] / n).transpose(1, 2, 0).astype(np.float32)
-    return Moved(residuals - residuals.mean(axis=0), spread), growth
+    return Moved(mapped(raw.residuals, n, in_units), spread), growth
 
 
 def _growth(free: np.ndarray, tied: np.ndarray) -> np.ndarray:
@@ -220,10 +236,10 @@ def _degrees_of_freedom(variances: np.ndarray, made: Arms) -> np.ndarray:
     return np.asarray(2 * mean / (mean - len(each)))
 
 
-def _others(design: Design, n_permutations: int, seed: int) -> Iterator[np.ndarray]:
+def _others(design: Design, n_permutations: int, seed: int, n_moves: int) -> Iterator[np.ndarray]:
     """Give the arrangements but the observed one, which comes first."""
     first = 1
-    for block in Arrangements(design, n_permutations, seed).blocks(MOVES):
+    for block in Arrangements(design, n_permutations, seed).blocks(n_moves):
         yield block[first:]
         first = 0
 

@@ -13,6 +13,9 @@ from typing import TypeVar
 import psutil
 
 SCRIPTS = Path(__file__).parent / "slurm"
+FIELDS = ",".join(
+    f"{name}:|" for name in ("JobID", "Comment", "State", "NodeList", "MinMemory", "TimeLimit", "RestartCnt")
+)
 Found = TypeVar("Found")
 
 
@@ -22,7 +25,7 @@ def wait_for(what: str, found: Callable[[], Found], seconds: float = 300) -> Fou
     while time.monotonic() < end:
         if value := found():
             return value
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise TimeoutError(f"no {what} within {seconds:.0f} s")
 
 
@@ -52,15 +55,10 @@ class Slurm:
         subprocess.run([SCRIPTS / "stop.sh", self.folder], check=True)
 
     def jobs(self, about: str = "", state: str = "") -> list[Job]:
-        """Return the jobs whose comment or name has a text and that are in a state, ended ones too, in order."""
-        found = []
-        for line in _said("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i|%k %j|%T|%N|%m|%l"):
-            job, text, *others = line.split("|")
-            if about in text and state in ("", others[0]):
-                found.append(
-                    Job(job, text, others[0], others[1], int(others[2].rstrip("M")), others[3], _restarts(job))
-                )
-        return found
+        """Return the jobs whose comment has a text and that are in a state; ended ones too."""
+        lines = _said("squeue", "--noheader", "--states=all", f"--Format={FIELDS}")
+        jobs = [_job(*line.split("|")[:7]) for line in lines]
+        return [job for job in jobs if about in job.about and state in ("", job.state)]
 
     def state(self, node: str) -> str:
         """Return the state of a node: idle, mixed, down..."""
@@ -100,9 +98,8 @@ def _said(*command: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def _restarts(job: str) -> int:
-    told = dict(word.partition("=")[::2] for word in _said("scontrol", "--oneliner", "show", "job", job)[0].split())
-    return int(told["Restarts"])
+def _job(job: str, about: str, state: str, node: str, memory: str, limit: str, restarts: str) -> Job:
+    return Job(job, about, state, node, int(memory.rstrip("M")), limit, int(restarts))
 
 
 def _title(process: psutil.Process) -> str:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 HERE = ("--slurm-no-account", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2")
 """What this Slurm needs: it has no accounting, and jobs are short."""
 SCARCE = (
-    *("--group-components", "parcellate=4", "--resources", "together=4", "--set-resources"),
+    *("--group-components", "parcellate=4", "tests=4", "--resources", "together=4", "--set-resources"),
     *("parcellate:mem_mb=250", "parcellate:runtime=attempt", "estimate:mem_mb=250 * attempt ** 2"),
 )
 """A minute for four scans, and for connectomes less memory than Snakemake and they take together."""
@@ -118,12 +118,13 @@ def test_jobs_of_a_node_that_went_down_ran_again(runs: Runs) -> None:
 def test_a_job_that_ran_out_of_time_was_given_more(runs: Runs) -> None:
     (hung,) = (job for job in runs.disturbed.jobs if job.id == runs.disturbed.hung)
     assert (hung.state, hung.limit) == ("TIMEOUT", "1:00")
-    again = [job for job in runs.disturbed.jobs if job.about == hung.about and job.limit == "2:00"]
-    assert again[-1].state == "COMPLETED"
+    again = [job for job in runs.disturbed.jobs if job.about == hung.about and job.limit != hung.limit]
+    assert "COMPLETED" in {job.state for job in again}
 
 
 def test_a_job_that_ran_out_of_memory_was_given_more(runs: Runs, slurm: Slurm) -> None:
-    first, second = (job for job in runs.disturbed.jobs if job.about.startswith("rule_estimate"))
+    jobs = [job for job in runs.disturbed.jobs if job.about.startswith("rule_estimate")]
+    first, second = sorted(jobs, key=lambda job: int(job.id))
     assert (first.state, first.memory) == ("FAILED", 250)
     assert f"StepId={first.id}.0 exceeded memory limit" in slurm.log(f"slurmd-{first.node}")
     assert (second.state, second.memory) == ("COMPLETED", 1000)

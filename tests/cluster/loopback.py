@@ -54,6 +54,10 @@ class Slurm:
     def stop(self) -> None:
         subprocess.run([SCRIPTS / "stop.sh", self.folder], check=True)
 
+    def clear(self) -> None:
+        """End what cancelled jobs left; no other job may run."""
+        subprocess.run([SCRIPTS / "clear.sh", self.folder], check=True)
+
     def jobs(self, about: str = "", state: str = "") -> list[Job]:
         """Return the jobs whose comment has a text and that are in a state; ended ones too."""
         lines = _said("squeue", "--noheader", "--states=all", f"--Format={FIELDS}")

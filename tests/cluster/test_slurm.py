@@ -77,6 +77,7 @@ def runs(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         first.wait()
         subprocess.run(CANCEL, shell=True, cwd=study.folder, check=True)
         wait_for("empty queue", lambda: not {"RUNNING", "COMPLETING"} & {job.state for job in slurm.jobs()})
+        slurm.clear()
         study.run("--unlock")
         second = start(study, *HERE, *SCARCE, profile="slurm")
         # A node goes down with its jobs, and a job on the other one hangs.

@@ -40,7 +40,7 @@ munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" --
 host=$(hostname -s)
 cat >"$folder/slurm.conf" <<CONF
 $first_line
-ClusterName=connect
+ClusterName=connect$$
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$port
 SlurmUser=root

@@ -26,6 +26,7 @@ if [ "$(readlink "$conf")" = "$folder/slurm.conf" ]; then
     until_empty squeue --noheader --states=running,completing
     rm "$conf"
 fi
+"$(dirname "$0")/clear.sh" "$folder"
 for signal in TERM KILL; do
     alive | xargs --no-run-if-empty kill "-$signal"
     until_empty alive

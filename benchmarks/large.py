@@ -78,7 +78,8 @@ def fill(folder: Path, n_parcels: int) -> dict[str, dict[str, str]]:
 
     few = folder / "config" / "atlases" / "few.tsv"
     lines = (folder / "config" / "atlases" / f"{ATLAS}.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
-    few.write_text("".join(lines[:1] + lines[1 :: len(lines) // n_parcels][:n_parcels]), encoding="utf-8")
+    chosen = [lines[1 + place * (len(lines) - 1) // n_parcels] for place in range(n_parcels)]
+    few.write_text("".join([lines[0], *chosen]), encoding="utf-8")
     few.with_suffix(".yaml").write_text("title: few\nkind: spheres\nparcels: few.tsv\nspaces: [any]\n")
     domains = "emotion: {networks: [Salience, Reward]}\ncognition: {networks: [FrontoParietal]}\n"
     (folder / "config" / "domains" / "few.yaml").write_text(domains, encoding="utf-8")

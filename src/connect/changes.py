@@ -164,10 +164,12 @@ def conditions_of(text: str, cohort: Cohort, where: object, phases: Collection[s
 
 def _mean_runs(connectomes: np.ndarray, runs: Sequence[Sequence[int]]) -> np.ndarray:
     """Return the mean over the runs of each session ``(n_sessions, n_columns)``; ``runs`` are their rows."""
-    starts = np.cumsum([0, *(len(rows) for rows in runs[:-1])])
-    values = connectomes[[row for rows in runs for row in rows]]
-    present = np.isfinite(values)
-    total = np.add.reduceat(np.where(present, values, 0.0).astype(np.float64), starts, axis=0)
-    count = np.add.reduceat(present.astype(np.intp), starts, axis=0)
+    total, count = (np.zeros((len(runs), connectomes.shape[1]), dtype) for dtype in (np.float64, np.intp))
+    for nth in range(max(map(len, runs))):
+        sessions = np.array([place for place, rows in enumerate(runs) if len(rows) > nth])
+        values = connectomes[[runs[place][nth] for place in sessions]]
+        present = np.isfinite(values)
+        total[sessions] += np.where(present, values, 0.0)
+        count[sessions] += present
     mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return mean

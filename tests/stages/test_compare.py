@@ -766,6 +766,28 @@ def test_every_column_is_described(study: Study) -> None:
         assert list(sidecar) == list(getattr(found, name).columns)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [MEAN, {**MEAN, "formula": "~ 1 + age", "motion_covariate": True}, {**GROUPS, "test": "residuals"},
+     {**GROUPS, "test": "labels"}, {"formula": "~ arm", "contrast": "arm[training] - arm[waiting]"},
+     {**GROUPS, "formula": "~ arm + pre", "outcome": "post"}, {**GROUPS, "outcome": "post"}],
+)  # fmt: skip
+def test_edges_that_are_read_tile_by_tile_give_the_same_numbers(
+    study: Study, monkeypatch: pytest.MonkeyPatch, model: dict[str, Any]
+) -> None:
+    """A large cohort's edges never stand in memory together; here they are cut into tiles of five."""
+    study.connectomes[0, 3] = np.nan
+    whole = study.run(**model)
+    monkeypatch.setattr("connect.columns.KEPT", 0)
+    monkeypatch.setattr("connect.columns.TILE", 5)
+    tiled = study.run(**model)
+    for name in (*TESTS, "components", "session_values", "people"):
+        pd.testing.assert_frame_equal(getattr(tiled, name), getattr(whole, name), rtol=1e-7, atol=1e-12)
+    assert tiled.summary["method"] == whole.summary["method"]
+    assert tiled.summary["significant"] == whole.summary["significant"]
+    assert tiled.summary["cautions"] == whole.summary["cautions"]
+
+
 def test_running_again_gives_the_same_bytes(study: Study) -> None:
     model = {**GROUPS, "formula": "~ arm + age", "permutations": 299}
     study.run(**model)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from connect.columns import Values, mapped, per_column, taken
+from connect.columns import Columns, Values, mapped, per_column, taken
 from connect.design import Design
 from connect.inference import TOLERANCE, Arrangements
 
@@ -21,8 +21,8 @@ ALPHA = 0.05
 
 PERMUTATIONS = 1000
 SEED = 0
-BLOCK = 64
-"""Arrangements that are worked on at once."""
+BLOCK, MANY = 64, 256
+"""Arrangements that are worked on at once: with an array, and with columns that are made again for each block."""
 
 STATISTICS = ("median_abs_r", "share", "distance")
 """What is read from the correlations of all edges: the median of their size, the share of edges with an uncorrected p
@@ -86,7 +86,7 @@ def qcfc(
         Design(moving[:, None], np.ones((n, 1)), (), flips=False, arms=""), n_permutations, seed
     )
     chance = []
-    for block in arrangements.blocks(BLOCK):
+    for block in arrangements.blocks(MANY if isinstance(edges, Columns) else BLOCK):
         # The inverse of an order moves participants as it does in tests, so that enumerations are complete here too.
         rows = _correlations(moving[np.argsort(block, axis=1)], edges)
         chance += [_statistics(row, bar, known, ranks) for row in rows]

@@ -135,17 +135,20 @@ def _raw(values: Values, design: Design, made: Arms) -> tuple[Moved, np.ndarray]
     """
     found = space(design)
 
+    def left(some: np.ndarray, _: Any = None) -> np.ndarray:
+        return found.residuals(np.where(np.isfinite(some).all(axis=0), some, 0.0))
+
     def lengths(some: np.ndarray) -> np.ndarray:
-        complete = np.isfinite(some).all(axis=0)
-        residuals = found.residuals(np.where(complete, some, 0.0))
+        residuals = left(some)
         total = np.square(residuals).sum(axis=0)
-        left = made.members @ np.square(residuals - made.full @ (made.full.T @ residuals))
-        return np.where(complete & (left > LEAST * total).all(axis=0), np.sqrt(total), np.nan)
+        around = made.members @ np.square(residuals - made.full @ (made.full.T @ residuals))
+        use = np.isfinite(some).all(axis=0) & (around > LEAST * total).all(axis=0)
+        return np.where(use, np.sqrt(total), np.nan)
 
     length = per_column(values, lengths)
     use = np.isfinite(length)
     length = length[use]
-    residuals = mapped(taken(values, use), design.n, lambda some, at: found.residuals(some) / length[at])
+    residuals = mapped(taken(mapped(values, design.n, left), use), design.n, lambda some, at: some / length[at])
     return Moved(residuals, np.ones((len(made.members), len(length)))), use
 
 

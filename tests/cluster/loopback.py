@@ -64,9 +64,11 @@ class Slurm:
         jobs = [_job(*line.split("|")[:7]) for line in lines]
         return [job for job in jobs if about in job.about and state in ("", job.state)]
 
-    def state(self, node: str) -> str:
-        """Return the state of a node: idle, mixed, down..."""
-        return _said("sinfo", "--noheader", f"--nodes={node}", "--format=%T")[0].rstrip("*")
+    def state(self, node: str) -> set[str]:
+        """Return the state of a node in words: IDLE, MIXED, DOWN, COMPLETING, NOT_RESPONDING..."""
+        (told,) = _said("scontrol", "--oneliner", "show", "node", node)
+        state = next(word for word in told.split() if word.startswith("State="))
+        return set(state.removeprefix("State=").replace("*", "").split("+"))
 
     def log(self, daemon: str) -> str:
         return (self.folder / "log" / daemon).read_text()

@@ -600,6 +600,11 @@ def test_a_cohort_without_losses_says_so(study: Study, tmp_path: Path) -> None:
     assert "No parcel is missing in a kept scan." in text
 
 
+def test_a_plan_without_figures_has_a_report(study: Study, tmp_path: Path) -> None:
+    study.report(recipes=(), figures=(), page=tmp_path / "p.html")
+    assert "<img" not in (tmp_path / "p.html").read_text()
+
+
 def test_an_untestable_primary_quantity_is_said_to_be_one(study: Study, tmp_path: Path) -> None:
     shutil.copytree(study.folder, tmp_path / "void")
     void = Study(tmp_path / "void", ["clean"])

@@ -49,10 +49,10 @@ def report(  # noqa: PLR0913 - one parameter for each file
     people: Sequence[Path],
     summaries: Sequence[Path],
     assessments: Sequence[Path],
-    recipes: Sequence[Path],
-    figures: Sequence[Path],
     page: Path,
     answer: Path,
+    recipes: Sequence[Path] = (),
+    figures: Sequence[Path] = (),
     trusts: Sequence[Path] = (),
 ) -> None:
     """Write the page of a cohort, and its answer in a few lines.
@@ -90,15 +90,15 @@ def report(  # noqa: PLR0913 - one parameter for each file
     assessments
         Summaries of the assess stage in the primary atlas and measure: one per denoising strategy, the primary one
         first.
-    recipes
-        Figures (YAML).
-    figures
-        Figures as SVG, named like their recipes, in folders named like the models: those about a model for each, those
-        about the cohort for the primary model.
     page
         Output: the page (HTML).
     answer
         Output: the answer (text).
+    recipes
+        Figures (YAML), or none.
+    figures
+        Figures as SVG, named like their recipes, in folders named like the models: those about a model for each, those
+        about the cohort for the primary model.
     trusts
         Which tests to trust, from the challenge stage: a record per model, in a folder of its name, or none.
     """

@@ -18,7 +18,7 @@ sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
 	@echo "Figures: results/sample/draw/<model>/<figure>.svg"
 
 test: $(VENV)/ready ## run the whole test suite, but for test-cluster
-	python -m pytest -n auto --dist loadgroup -m "not cluster"
+	python -m pytest -n auto -m "not cluster"
 
 test-cluster: $(VENV)/ready ## run the sample through a Slurm of its own, with faults (root; else it is skipped)
 	tests/cluster/slurm/install.sh
@@ -43,9 +43,12 @@ bench: $(VENV)/ready ## time reading and inference against their peers
 	python benchmarks/parcellate.py
 	python benchmarks/compare.py
 
+scale: $(VENV)/ready ## measure planning, overhead and memory up to 10,000 scans
+	python benchmarks/scale.py
+
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,slurm,cluster-generic]'
 	touch $@
 
-.PHONY: help sample test test-cluster check format docs bench
+.PHONY: help sample test test-cluster check format docs bench scale

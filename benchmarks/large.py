@@ -25,7 +25,7 @@ DISTINCT = 20
 """Scans with series of their own; the others are links to them."""
 
 
-def make(folder: Path, n_scans: int, passes: Sequence[str] = ("one+two+three",), **changes: str) -> None:
+def make(folder: Path, n_scans: int, passes: Sequence[str] = ("one+two+three",), *, fetched: bool = False) -> None:
     """Write a study with two scans per participant, four strategies and two measures.
 
     Parameters
@@ -36,8 +36,8 @@ def make(folder: Path, n_scans: int, passes: Sequence[str] = ("one+two+three",),
         Number of scans.
     passes
         Entries of `atlases` in the plan, made of the names in :data:`ATLASES`.
-    changes
-        Other lines of the plan: key and YAML.
+    fetched
+        Whether the scans are in a bucket, and nothing is on disk.
     """
     shutil.copytree(ROOT / "config", folder / "config")
     for name in ATLASES:
@@ -45,21 +45,24 @@ def make(folder: Path, n_scans: int, passes: Sequence[str] = ("one+two+three",),
             path = folder / "config" / kind
             shutil.copy(path / f"{ATLAS}.yaml", path / f"{name}.yaml")
     people = [f"sub-{number:05}" for number in range(1, n_scans // 2 + 1)]
-    scans = [row(participant, session) for participant in people for session in ("post", "pre")]
-    for scan in scans:
-        (folder / "data" / scan[-1]).parent.mkdir(parents=True)
-        for path in scan[-len(SUFFIXES) :]:
-            os.close(os.open(folder / "data" / path, os.O_CREAT))
+    scans = [row(participant, session, fetched) for participant in people for session in ("post", "pre")]
+    home = folder / "data" / "large" if fetched else folder / "data"
+    home.mkdir(parents=True)
+    if fetched:
+        pin(folder / "config" / "cohorts" / "large.files.tsv", scans)
+    else:
+        touch(home, scans)
     write(folder / "config" / "cohorts" / "large.scans.tsv", [COLUMNS, *scans])
     rows = [[participant, ("training", "waiting")[n % 2], "40"] for n, participant in enumerate(people)]
-    write(folder / "data" / "participants.tsv", [["participant_id", "group", "age"], *rows])
+    write(home / "participants.tsv", [["participant_id", "group", "age"], *rows])
     (folder / "config" / "cohorts" / "large.yaml").write_text(
-        "title: large\nderivatives: ../../data\nparticipants: ../../data/participants.tsv\n"
+        f"title: large\nderivatives: ../../{home.relative_to(folder)}\n"
+        f"participants: ../../{home.relative_to(folder)}/participants.tsv\n"
         "sessions:\n  pre: {phase: pre, weeks: 0}\n  post: {phase: post, weeks: 8}\n",
         encoding="utf-8",
     )
     plan = {"cohorts": f"{{large: {flow(MODELS)}}}", "atlases": flow(passes), "strategies": flow(STRATEGIES)}
-    plan |= {"measures": flow(MEASURES), "figures": flow(FIGURES), **changes}
+    plan |= {"measures": flow(MEASURES), "figures": flow(FIGURES)}
     text = "".join(f"{key}: {value}\n" for key, value in plan.items())
     (folder / "config" / "config.yaml").write_text(text, encoding="utf-8")
 
@@ -167,13 +170,33 @@ def table(folder: Path, cohort: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def row(participant: str, session: str) -> list[str]:
+def touch(folder: Path, scans: Sequence[Sequence[str]]) -> None:
+    """Make the files of scans, empty."""
+    for scan in scans:
+        (folder / scan[-1]).parent.mkdir(parents=True)
+        for path in scan[-len(SUFFIXES) :]:
+            os.close(os.open(folder / path, os.O_CREAT))
+
+
+def pin(path: Path, scans: Sequence[Sequence[str]]) -> None:
+    """Write the files table of scans in a bucket that nobody asks."""
+    files = [(file.split("/")[0], file) for scan in scans for file in scan[-len(SUFFIXES) :]]
+    files += [("n/a", f"dataset/{name}") for name in ("participants.tsv", "dataset_description.json")]
+    rows = [[scan, file, f"s3://bucket/{file}", "1", "0" * 32] for scan, file in files]
+    write(path, [["scan", "path", "uri", "size", "checksum"], *rows])
+
+
+def row(participant: str, session: str, fetched: bool) -> list[str]:
     """Return the row of a scan in the scans table."""
     folder, name = f"{participant}/ses-{session}/func", f"{participant}_ses-{session}_task-rest"
-    images = [f"{folder}/{name}_space-{SPACE}_{suffix}" for suffix in SUFFIXES[:2]]
+    whole = f"{name}_space-{SPACE}"
+    if fetched:
+        files = [f"{whole}/{whole}_{suffix}" for suffix in SUFFIXES]
+    else:
+        files = [f"{folder}/{whole}_{suffix}" for suffix in SUFFIXES[:2]] + [f"{folder}/{name}_{SUFFIXES[2]}"]
     timing = [f"{TR}", "n/a", f"{N_VOLUMES}"]
     entities = [participant, f"ses-{session}", "rest", "n/a", "n/a", SPACE, "n/a"]
-    return [*entities, *timing, *images, f"{folder}/{name}_{SUFFIXES[2]}"]
+    return [*entities, *timing, *files]
 
 
 def write(path: Path, rows: Sequence[Sequence[str]]) -> None:

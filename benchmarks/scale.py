@@ -29,7 +29,8 @@ SNAKEMAKE = [
     "--workflow-profile",
     str(ROOT / "profiles" / "default"),
 ]
-PASSES = {"one pass": ("one+two+three",), "three passes": ("one", "two", "three")}
+TOGETHER, APART = ("one+two+three",), ("one", "two", "three")
+STUDIES = {"one pass": (TOGETHER, False), "three passes": (APART, False), "fetched": (TOGETHER, True)}
 N_PARCELS = 60
 WHOLE = ("gather", "denoise", "screen", "estimate", "assess", "compare")
 
@@ -56,11 +57,11 @@ def cost(folder: Path, command: Sequence[str]) -> Cost:
 def graph(sizes: Sequence[int]) -> None:
     """Print what planning costs."""
     print("planning: snakemake --dry-run, nothing done yet; aim at 10,000 scans: 60 s, 1,024 MB")
-    for name, passes in PASSES.items():
+    for name, (passes, fetched) in STUDIES.items():
         last = (0, Cost(0, 0))
         for n_scans in sizes:
             with tempfile.TemporaryDirectory() as made:
-                large.make(Path(made), n_scans, passes)
+                large.make(Path(made), n_scans, passes, fetched=fetched)
                 found = cost(Path(made), [*SNAKEMAKE, "--dry-run", "--quiet"])
             line = f"  {name:<13}{n_scans:>7,} scans {found.seconds:8.1f} s {found.memory:7.0f} MB"
             if last[0]:

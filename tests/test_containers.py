@@ -69,6 +69,6 @@ def test_docker_is_given_what_it_copies_and_no_data(root: Path) -> None:
 
 
 def test_the_workflow_names_the_image_that_is_built(root: Path) -> None:
-    image = re.findall(r'^container: "(.+)"$', (root / "Snakefile").read_text(), re.MULTILINE)
+    image = re.findall(r'^container: "(.+)"$', (root / "workflow" / "Snakefile").read_text(), re.MULTILINE)
     assert f"apptainer build {image[0]} container.def" in (root / "container.def").read_text()
     assert image[0] in (root / ".gitignore").read_text().splitlines()

@@ -24,7 +24,6 @@ def calibrate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("sample")
 def test_every_model_of_the_plan_is_tried_and_told(copy: Study) -> None:
     for name in ("workflow", "profiles"):
         shutil.copytree(ROOT / name, copy.file(name))

@@ -20,7 +20,7 @@ from connect.cli import main
 
 from .study import ROOT, Study
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+pytestmark = pytest.mark.slow
 
 SPACE = "task-rest_space-MNI152NLin2009cAsym"
 ATLAS = "atlas-seitzman2018_res-7"

@@ -87,7 +87,6 @@ def verified(made: Study, files: list[File]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fetch")
 def test_a_run_that_is_killed_three_times_ends_with_the_same_bytes(server: Server, tmp_path: Path) -> None:
     undisturbed = study(tmp_path / "undisturbed")
     server.sent.clear()

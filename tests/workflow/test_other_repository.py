@@ -16,7 +16,7 @@ import pytest
 
 from .study import ROOT, counted
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("other-repository")]
+pytestmark = pytest.mark.slow
 
 PARTICIPANTS = ("01", "03", "05", "07", "09", "11")
 """Of the training arm; one of them moved too much in one scan."""
@@ -181,8 +181,8 @@ def test_other_forms_of_the_module_run_the_same_jobs(copy: Repository, snakefile
     assert planned == {
         f"{prefix}{rule}": count
         for rule, count in {
-            "parcellate": N_SCANS, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": 1, "draw": 2,
-            "report": 1, "all": 1,
+            "parcellate": N_SCANS, "gather": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": 1,
+            "draw": 2, "report": 1, "all": 1,
         }.items()
     }  # fmt: skip
 

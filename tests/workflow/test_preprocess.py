@@ -26,7 +26,7 @@ PLAN = {
     "figures": [],
 }  # fmt: skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("preprocess")]
+pytestmark = pytest.mark.slow
 
 
 def write_raw(folder: Path) -> None:

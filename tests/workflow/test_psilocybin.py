@@ -20,7 +20,7 @@ from connect.cli import main
 
 from .study import ROOT, Study
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("psilocybin")]
+pytestmark = pytest.mark.slow
 
 # Anatomical groups of the AAL atlas (Tzourio-Mazoyer et al. 2002, NeuroImage 15:273), without the side.
 GROUPS = {

@@ -10,7 +10,7 @@ import pytest
 
 from .study import ROOT, SAMPLE_PLAN, Study, sample_study
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+pytestmark = pytest.mark.slow
 
 N_MODELS, N_STRATEGIES = len(SAMPLE_PLAN["cohorts"]["sample"]), len(SAMPLE_PLAN["strategies"])
 N_OF_COHORT = len({"denoising", "qc-fc"})
@@ -73,8 +73,8 @@ def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
     copy.plan(atlases=["seitzman2018", "cortex"])
     n_scans = len(copy.file("config", "cohorts", "sample.scans.tsv").read_text().splitlines()) - 1
     assert copy.planned() == {
-        "all": 1, "parcellate": n_scans, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES,
-        "compare": N_STRATEGIES * N_MODELS, "report": 1,
+        "all": 1, "parcellate": n_scans, "gather": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES,
+        "estimate": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "report": 1,
     }  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def test_removing_a_scan_runs_everything_after_and_no_image(copy: Study) -> None
     path = copy.file("config", "cohorts", "sample.scans.tsv")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     assert copy.planned() == {
-        "all": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES, "assess": N_STRATEGIES,
-        "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1,
+        "all": 1, "gather": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES,
+        "assess": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from .study import ROOT, Study, sample_study
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+pytestmark = pytest.mark.slow
 
 
 def _summary(study: Study, model: str, strategy: str = "36p") -> dict:

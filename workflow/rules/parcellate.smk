@@ -27,6 +27,7 @@ rule parcellate:
 
 
 # What is made of whole cohorts depends on this one list: thousands of inputs of each such job would slow Snakemake down.
+# Its inputs are those of `--batch gather=1/10`; confounds that change come with the series that parcellate makes again.
 rule gather:
     input:
         scans=lambda wildcards: scans_table(wildcards.cohort),
@@ -36,9 +37,6 @@ rule gather:
             atlases=wildcards.atlases,
             scan=SCAN[wildcards.cohort],
         ),
-        confounds=lambda wildcards: [
-            str(COHORTS[wildcards.cohort].derivatives / scan.confounds) for scan in SCANS[wildcards.cohort]
-        ],
     output:
         gathered="results/{cohort}/parcellate/{atlases}/scans.tsv",
     log:

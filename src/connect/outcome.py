@@ -6,7 +6,6 @@ the weighting names; a mixed model takes all that there are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -21,8 +20,9 @@ from connect.errors import UserError
 from connect.exclusions import NO_ROW, lost_sessions, reason_of
 from connect.formulas import groups, has_baseline, motion_of, variables
 from connect.people import check_columns, unlisted, word
+from connect.persons import Persons
 from connect.settings.cohort import Cohort
-from connect.settings.model import Model
+from connect.settings.model import Model, words_of
 
 PHASES: Mapping[str, Mapping[str, float]] = {"pre": {"pre": 1.0}, "post": {"post": 1.0}}
 """Weights of the phases in the outcomes that are no change."""
@@ -109,6 +109,7 @@ def select(
     parts: Sequence[Part],
     cohort: Cohort,
     where: object,
+    measured: Persons = Persons(),  # noqa: B008 - it is empty, and frozen
 ) -> Outcome:
     """Decide for every participant whether the model can use them, and why not.
 
@@ -128,6 +129,8 @@ def select(
         Says what each session stands for.
     where
         The model's file, for error messages.
+    measured
+        The phenotypes that the model names.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def select(
         an empty cell, times are missing or do not grow, or nobody is left.
     """
     names = variables(model)
-    make = _Rows(sessions.table, model, parts, cohort, where)
+    make = _Rows(sessions.table, model, parts, cohort, where, measured)
     check_columns(subjects, (*names, *make.times), where)
     _check_times(subjects, make.times, where)
     _check_conditions(model, where)
@@ -146,9 +149,14 @@ def select(
         reason = reason_of(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
         own = [] if reason else list(make.of(subject))
         reason = reason or ("" if own else lost_sessions(subject["participant_id"], make.needed, sessions.table, kept))
+        own = (
+            [] if reason else [row for row in own if not np.isnan([row.shown[name] for name in measured.columns]).any()]
+        )
+        reason = reason or ("" if own else make.lacks(subject["participant_id"]))
         shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *names, *make.times))}
         moved = {make.motion: make.motion_over(own)}
-        people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
+        measures = measured.of_part(subject["participant_id"], measured.part, make.weeks(subject))
+        people.append({**shown, **measures, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
         rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
     people += [{"participant_id": one, "analysed": "no", "reason": NO_ROW} for one in unlisted(kept, subjects)]
     table = pd.DataFrame(people)
@@ -169,9 +177,16 @@ class _Rows:
     """Makes the rows of a participant."""
 
     def __init__(
-        self, sessions: pd.DataFrame, model: Model, parts: Sequence[Part], cohort: Cohort, where: object
+        self,
+        sessions: pd.DataFrame,
+        model: Model,
+        parts: Sequence[Part],
+        cohort: Cohort,
+        where: object,
+        measured: Persons,
     ) -> None:
         self.sessions, self.model, self.parts, self.cohort, self.where = sessions, model, parts, cohort, where
+        self.measured = measured
         self.motion, self.needed = motion_of(model), _needed(model, parts, cohort)
         self.fd = sessions["mean_fd"].to_numpy()
 
@@ -186,6 +201,16 @@ class _Rows:
         chosen = rows if self.model.outcome == "sessions" else rows[:1]
         return float(np.mean([row.shown[self.motion] for row in chosen])) if rows else np.nan
 
+    def weeks(self, subject: Mapping[Any, Any]) -> float:
+        """Return the weeks from before to after of a participant, in a model with phenotypes per week; else NaN."""
+        rated = any(moment == "rate" for _, moment in self.measured.columns.values())
+        return self._weeks_between(subject, self.measured.part) if rated else np.nan
+
+    def lacks(self, participant: str) -> str:
+        """Return why a participant has no row without a missing phenotype."""
+        reasons = [self.measured.reason(participant, part) for part in self.parts]
+        return next(filter(None, reasons), "") or f"no session with {' and '.join(self.measured.columns)}"
+
     @property
     def times(self) -> tuple[str, ...]:
         """Columns of the participants table that hold the weeks of the sessions that the model needs."""
@@ -197,12 +222,14 @@ class _Rows:
         for number, part in enumerate(self.parts):
             kernel = weights(self.sessions, part, participant, PHASES.get(self.model.outcome, CHANGE))
             before = weights(self.sessions, part, participant, PHASES["pre"]) if has_baseline(self.model) else None
-            weeks = self._weeks_between(subject, part) if self.model.outcome == "rate" else 1.0
+            weeks = self._weeks_between(subject, part) if _needs_time(self.model) else 1.0
             if kernel is None or (has_baseline(self.model) and before is None) or np.isnan(weeks):
                 return []
             moved = self._moved(kernel if self.motion == "mean_fd" else weights(self.sessions, part, participant))
             own = None if before is None else _sparse(before)
-            rows.append(_Row({"part": number, self.motion: moved}, _sparse(kernel / weeks), own))
+            measures = self.measured.of_part(participant, part, weeks)
+            kernel = kernel / (weeks if self.model.outcome == "rate" else 1.0)
+            rows.append(_Row({"part": number, **measures, self.motion: moved}, _sparse(kernel), own))
         return rows
 
     def _sessions(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
@@ -216,7 +243,8 @@ class _Rows:
             kernel = np.zeros(len(table))
             kernel[row] = 1.0
             shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
-            yield _Row({**shown, self.motion: session["mean_fd"]}, _sparse(kernel))
+            measures = self.measured.of_session(subject["participant_id"], session["session_id"].removeprefix("ses-"))
+            yield _Row({**shown, **measures, self.motion: session["mean_fd"]}, _sparse(kernel))
 
     def _moved(self, kernel: np.ndarray | None) -> float:
         return np.nan if kernel is None else float(kernel[kernel != 0] @ self.fd[kernel != 0])
@@ -259,7 +287,9 @@ def _sparse(kernel: np.ndarray) -> csr_array:
 
 
 def _needs_time(model: Model) -> bool:
-    return model.outcome == "rate" or (model.outcome == "sessions" and "weeks" in re.findall(r"\w+", model.formula))
+    words = words_of(model.formula)
+    rates = any(model.measured.get(word, ("", ""))[1] == "rate" for word in words)
+    return model.outcome == "rate" or rates or (model.outcome == "sessions" and "weeks" in words)
 
 
 def _check_times(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:

@@ -172,7 +172,7 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Com
     values = session_values(sessions, domain, outcome, numbers)
     levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
-    edges, before = outcome.of(every), outcome.before(every)
+    edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
     told = {
         "statistics": described_statistics(own),
         "variances": asked.variances(edges),

@@ -21,6 +21,9 @@ OUTCOMES = {
 }
 """What models are about, in words."""
 
+RANKED = ("spearman", "percentage-bend")
+"""Correlations of transformed values, of which a slope has no unit."""
+
 MOMENTS = ("change", "rate", "pre", "post")
 """What a model can take of a measure of the person: post minus pre, that per week, and the value of one session."""
 
@@ -151,7 +154,7 @@ class Model:
         if self.correlation == "repeated" and self.outcome != "sessions":
             todo = "set `outcome: sessions`, or choose another correlation"
             raise UserError("key correlation", "`repeated` in a model of all sessions", self.outcome, todo)
-        if self.correlation in ("spearman", "percentage-bend"):
+        if self.correlation in RANKED:
             alone = re.fullmatch(r"[^\W\d][\w.]*", self.contrast.strip()) and self.contrast.strip() != "mean"
             if self.outcome == "sessions" or not alone:
                 must = f"`{self.correlation}` where the contrast is one column and each participant has one row"

@@ -1,0 +1,1 @@
+"""Measures of the person beside the scans: questionnaires, hormones, the heart."""

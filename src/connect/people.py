@@ -11,6 +11,7 @@ import pandas as pd
 
 from connect.cells import MISSING_TOO, doubt_of_commas, has_decimal_commas, is_missing, number
 from connect.config import suggest
+from connect.dates import weeks_of_sessions
 from connect.errors import UserError
 from connect.formulas import BASELINE, OF_SESSIONS, is_number
 from connect.layout import participant
@@ -25,6 +26,7 @@ RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change"
 def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: object) -> pd.DataFrame:
     """Return one row per participant of the table, with the further columns that the cohort file asks for.
 
+    If the cohort file names dates, ``weeks_<label>`` are the weeks of a session since the participant's first.
     Participants are written as BIDS does (``7000`` is ``sub-7000``), blanks around a cell are taken off, decimal commas
     are read, and what that changed is told on standard error.
 
@@ -42,7 +44,8 @@ def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: 
     Raises
     ------
     UserError
-        If a participant is listed twice, nobody with scans is listed, or a further column cannot be made.
+        If a participant is listed twice, nobody with scans is listed, a further column cannot be made, or a date is
+        wrong.
     """
     table, notes = _read(participants)
     twice = table.loc[table["participant_id"].duplicated(), "participant_id"]
@@ -56,6 +59,8 @@ def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: 
     for name, column in cohort.columns.items():
         table[name], more = _column(name, column, table, f"{where}, key columns.{name}")
         notes += more
+    if cohort.dates:
+        notes += _add_weeks(table, participants.parent, cohort, set(scans["participant_id"]), where)
     notes += [f"{participants}: no row for {few(lacking)}, who cannot be analysed"] if lacking else []
     sys.stderr.write("".join(f"{note}\n" for note in dict.fromkeys(notes)))
     return table
@@ -139,6 +144,19 @@ def _cleaned(column: pd.Series[Any], name: str) -> tuple[pd.Series[Any], str]:
         )
     numbers = pd.to_numeric(known, errors="coerce")
     return (numbers if cells and numbers.notna().sum() == len(cells) else known), note
+
+
+def _add_weeks(table: pd.DataFrame, folder: Path, cohort: Cohort, scanned: set[str], where: object) -> list[str]:
+    """Add the weeks of each session whose time comes from dates; return what the user should know."""
+    taken = [name for name in cohort.dated.values() if name in table]
+    if taken:
+        must = "names of columns that the weeks from dates can have"
+        raise UserError(f"{where}, key dates", must, f"a column `{taken[0]}`", "rename the column of the participants")
+    people = [name for name in table["participant_id"] if name in scanned]
+    weeks, notes = weeks_of_sessions(people, folder, cohort, where)
+    for label, name in cohort.dated.items():
+        table[name] = [weeks.get(one, {}).get(label, float("nan")) for one in table["participant_id"]]
+    return notes
 
 
 def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple[pd.Series[Any], list[str]]:

@@ -65,9 +65,8 @@ def weeks_of_sessions(
         got = f"rows for {', '.join(f'ses-{label}' for label in sorted(known))}" if known else "no rows"
         must = f"dates of sessions of the cohort ({', '.join(cohort.sessions)}) in {dates.file}"
         raise UserError(f"{where}, key dates", must, got, "correct `dates.file`, or the session_id of its rows")
-    notes = (
-        [f"{files[lacking[0]]}: no such file; times are not known of {len(lacking)} participants"] if lacking else []
-    )
+    count = f"{len(lacking)} participant{'s' * (len(lacking) > 1)}"
+    notes = [f"{files[lacking[0]]}: no such file; times of {count} are not known"] if lacking else []
     return {one: _weeks(days.get(one, {}), cohort) for one in people}, notes
 
 

@@ -1,0 +1,1 @@
+"""Measures of the person: read, scored and brought to one unit."""

@@ -146,7 +146,7 @@ def select(
     subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
     people, rows = [], []
     for subject in subjects.to_dict("records"):
-        reason = reason_of(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
+        reason = reason_of(subject, model, (*names, *make.own_times) if model.outcome == "rate" else names)
         own = [] if reason else list(make.of(subject))
         reason = reason or ("" if own else lost_sessions(subject["participant_id"], make.needed, sessions.table, kept))
         own = (
@@ -214,8 +214,13 @@ class _Rows:
     @property
     def times(self) -> tuple[str, ...]:
         """Columns of the participants table that hold the weeks of the sessions that the model needs."""
-        weeks = [self.cohort.sessions[label].weeks for label in self.needed] if _needs_time(self.model) else []
+        weeks = [self.cohort.weeks_of(label) for label in self.needed] if _needs_time(self.model) else []
         return tuple(dict.fromkeys(name for name in weeks if isinstance(name, str)))
+
+    @property
+    def own_times(self) -> tuple[str, ...]:
+        """Those of them that the user wrote; a date that is missing may be that of a session that is."""
+        return tuple(name for name in self.times if name not in self.cohort.dated.values())
 
     def _parts(self, subject: Mapping[Any, Any]) -> list[_Row]:
         participant, rows = subject["participant_id"], []
@@ -251,7 +256,7 @@ class _Rows:
 
     def _week(self, session_id: str, subject: Mapping[Any, Any]) -> float:
         """Return the time of a session in weeks, NaN if it is not known."""
-        weeks = self.cohort.sessions[session_id.removeprefix("ses-")].weeks
+        weeks = self.cohort.weeks_of(session_id.removeprefix("ses-"))
         value = subject[weeks] if isinstance(weeks, str) else weeks
         return np.nan if value is None else float(value)
 
@@ -272,7 +277,7 @@ class _Rows:
             raise UserError(self.where, "as many weeks from pre to post under every condition", got, todo)
         if weeks <= 0:
             got = f"{weeks:g} weeks for {subject['participant_id']}"
-            raise UserError(self.where, "a session after that is later than the one before", got, "correct `weeks`")
+            raise UserError(self.where, "a session after that is later than the one before", got, "correct its time")
         return weeks
 
 

@@ -57,6 +57,7 @@ except UserError as error:
     sys.exit(2)
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
+DATED = {name: cohort.date_files({scan.participant_id for scan in SCANS[name]}) for name, cohort in COHORTS.items()}
 RAW = {name: cohort.preprocess for name, cohort in COHORTS.items() if cohort.preprocess}
 
 
@@ -122,9 +123,9 @@ def atlas_files(names):
 
 
 def tables_of(wildcards):
-    """Return the tables of further columns of participants; those that are fetched come with participants.tsv."""
+    """Return the tables of further columns of participants and of dates of sessions; those that are fetched come with participants.tsv."""
     fetched = Path(DATA, wildcards.cohort)
-    tables = COHORTS[wildcards.cohort].tables
+    tables = [*COHORTS[wildcards.cohort].tables, *DATED[wildcards.cohort]]
     return [str(table) for table in tables if wildcards.cohort not in FETCHED or not table.is_relative_to(fetched)]
 
 

@@ -26,8 +26,8 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     registered,
     slopegraph,
 )
-from connect.outcome import phases_of
 from connect.parcels import domain_of
+from connect.rows import phases_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains

@@ -11,10 +11,11 @@ import pandas as pd
 
 from connect.changes import Part, Sessions, by_session, parts_of
 from connect.config import read
-from connect.outcome import Outcome, phases_of, select
+from connect.outcome import Outcome, select
 from connect.parcels import domain_of
 from connect.people import read_people
 from connect.persons import persons, read_measured
+from connect.rows import phases_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains

@@ -118,4 +118,3 @@ def _times(cells: pd.DataFrame, where: object) -> pd.Series[float]:
         must = "the time of each sample in minutes"
         raise UserError(where, must, shown(rows.assign(time=float("nan"))), "correct the cells of the time")
     return times.astype(float)
-

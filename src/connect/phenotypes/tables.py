@@ -228,7 +228,9 @@ def _cells(rows: pd.DataFrame, column: str, label: str, settings: Phenotype, whe
     present(column, rows, f"{where}, key column")
     time: object = float("nan")
     if samples:
-        time = rows[present(samples.time, rows, f"{where}, key samples.time")] if samples.time else samples.minutes[label]
+        time = (
+            rows[present(samples.time, rows, f"{where}, key samples.time")] if samples.time else samples.minutes[label]
+        )
     unit = next((name for name in rows if str(name).lower() in UNIT_COLUMNS and name != column), None)
     cells = rows[["participant_id", "session", "file"]].assign(label=label, time=time, cell=rows[column], column=column)
     return cells.assign(unit="" if unit is None else rows[unit].map(lambda text: "" if pd.isna(text) else str(text)))
@@ -259,6 +261,7 @@ def _check_twice(cells: pd.DataFrame, settings: Phenotype, where: object) -> Non
 
 def shown(rows: pd.DataFrame) -> str:
     """Return the first rows of a table of cells, as an error shows them, and how many more there are."""
+
     def one(row: object) -> str:
         label = f" {row.label}" if row.label != "" else ""
         minute = f" at {row.time:g} min" if isinstance(row.time, float | int) and row.time == row.time else ""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from connect.config import setting
 from connect.errors import UserError
+from connect.settings.phenotype import variable
 
 ALLOWED_CALLS = ("C", "bs")
 
@@ -32,11 +33,6 @@ def words_of(formula: str) -> list[str]:
     """Return the names of columns in a formula: words that are neither a function nor a keyword of one."""
     words = re.findall(r"\b[^\W\d][\w.]*\b(?!\s*[(=])", formula)
     return [word for word in words if word not in ("True", "False")]
-
-
-def variable(phenotype: str) -> str:
-    """Return what a phenotype is called in a formula, which holds no hyphens."""
-    return phenotype.replace("-", "_")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     motion,
     qc_fc,
     registered,
+    relation,
     slopegraph,
 )
 from connect.parcels import domain_of

@@ -11,11 +11,8 @@ import pandas as pd
 
 from connect.cells import MISSING_TOO, doubt_of_commas
 from connect.config import suggest
-<<<<<<< HEAD
-from connect.entered import check_once, few, present, read_entered
-=======
 from connect.dates import weeks_of_sessions
->>>>>>> scores
+from connect.entered import check_once, few, present, read_entered
 from connect.errors import UserError
 from connect.formulas import BASELINE, OF_SESSIONS, is_number
 from connect.parcels import QUANTITIES
@@ -109,40 +106,6 @@ def word(value: Any) -> Any:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-<<<<<<< HEAD
-=======
-def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of participants as its cells are meant, and return what the user should know."""
-    table, notes = read_table(path, ["participant_id"]), []
-    for name in table:
-        table[name], note = _cleaned(table[name], str(name))
-        notes += [f"{path}, column {name}: {note}"] if note else []
-    empty = table["participant_id"].isna() | (table["participant_id"] == "")
-    if empty.any():
-        got = f"none in line {int(empty.to_numpy().argmax()) + 2}"
-        raise UserError(path, "a participant_id in every row", got, "write it, or remove the row")
-    return table.assign(participant_id=table["participant_id"].map(participant)), notes
-
-
-def _cleaned(column: pd.Series[Any], name: str) -> tuple[pd.Series[Any], str]:
-    """Return a column without blanks around cells, with what is missing missing, and with its numbers as numbers."""
-    if is_number(column) or not column.map(lambda cell: isinstance(cell, str)).any():
-        return column, ""
-    bare = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-    missing = bare.map(lambda cell: isinstance(cell, str) and is_missing(cell))
-    known = bare.mask(missing)
-    note = f"{few(sorted(set(bare[missing])))} read as n/a" if missing.any() else ""
-    cells = [cell for cell in known if isinstance(cell, str)]
-    if name.endswith("_id") or name in TEXT or len(cells) < known.notna().sum():
-        return known, note
-    if has_decimal_commas(cells):
-        return known.map(number, na_action="ignore").astype(float), "; ".join(
-            filter(None, (note, "decimal commas read"))
-        )
-    numbers = pd.to_numeric(known, errors="coerce")
-    return (numbers if cells and numbers.notna().sum() == len(cells) else known), note
-
-
 def _add_weeks(table: pd.DataFrame, folder: Path, cohort: Cohort, scanned: set[str], where: object) -> list[str]:
     """Add the weeks of each session whose time comes from dates; return what the user should know."""
     taken = [name for name in cohort.dated.values() if name in table]
@@ -156,7 +119,6 @@ def _add_weeks(table: pd.DataFrame, folder: Path, cohort: Cohort, scanned: set[s
     return notes
 
 
->>>>>>> scores
 def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple[pd.Series[Any], list[str]]:
     """Return the values of a new column for every participant of the table, missing where the source has none."""
     taken = (*table.columns, *RESERVED, *OF_SESSIONS, BASELINE)

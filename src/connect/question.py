@@ -10,7 +10,7 @@ import pandas as pd
 
 from connect.columns import Values
 from connect.design import Asked, Design, asked, design
-from connect.formulas import has_baseline, is_number, motion_of
+from connect.formulas import groups, has_baseline, motion_of
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
 from connect.inference.correlation import Correlation, Kind, partial_correlation, transformed, transformed_rows
@@ -93,8 +93,8 @@ class Question:
     @property
     def slope(self) -> bool:
         """Whether the contrast is one slope of a numeric column, with the same columns in every row's design."""
-        name = self.model.contrast.strip().split(" : ")[-1]
-        numeric = name in self.rows and is_number(self.rows[name])
+        names = self.model.contrast.strip().split(" : ")
+        numeric = any(name in self.rows and name not in groups(self.rows, self.model) for name in names)
         return numeric and len(self.asked.contrast) == 1 and self.method != "mixed"
 
     def correlated(self, values: Values) -> Values:

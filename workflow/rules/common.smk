@@ -16,6 +16,7 @@ from connect.settings.domains import Domains
 from connect.settings.figure import Figure
 from connect.settings.measure import Measure
 from connect.settings.model import Model
+from connect.settings.phenotype import PARTICIPANTS, Phenotype
 from connect.settings.plan import Plan
 from connect.settings.statistic import Statistic
 from connect.settings.strategy import Strategy
@@ -69,6 +70,7 @@ wildcard_constraints:
     measure="[A-Za-z0-9-]+",
     model="[A-Za-z0-9-]+",
     figure="[A-Za-z0-9-]+",
+    phenotype="[A-Za-z0-9-]+",
     calibration="[A-Za-z0-9-]+",
     scan="sub-[A-Za-z0-9_-]+",
 
@@ -127,6 +129,33 @@ def tables_of(wildcards):
     fetched = Path(DATA, wildcards.cohort)
     tables = [*COHORTS[wildcards.cohort].tables, *DATED[wildcards.cohort]]
     return [str(table) for table in tables if wildcards.cohort not in FETCHED or not table.is_relative_to(fetched)]
+
+
+def phenotype_of(name):
+    """Return the settings of a phenotype."""
+    return CHOICES.get("phenotypes", {}).get(name) or read(Phenotype, choice("phenotypes", name))
+
+
+def phenotype_tables(wildcards):
+    """Return the files of a phenotype: one, or those of the scanned participants that exist; with their sidecars."""
+    cohort, settings = COHORTS[wildcards.cohort], phenotype_of(wildcards.phenotype)
+    folder = cohort.participants.parent
+    if "{" in settings.file:
+        people = dict.fromkeys(scan.participant_id for scan in SCANS[wildcards.cohort])
+        places = [path for person in people for label in cohort.sessions for path in settings.paths(person, label)]
+        files = [folder / place for place in dict.fromkeys(places) if (folder / place).is_file()]
+    else:
+        files = [cohort.participants if settings.file == PARTICIPANTS else folder / settings.file]
+    sidecars = [file.with_name(file.name.removesuffix(".gz")).with_suffix(".json") for file in files]
+    found = [str(file) for file in (*files, *(sidecar for sidecar in sidecars if sidecar.is_file()))]
+    fetched = Path(DATA, wildcards.cohort)
+    return [path for path in found if wildcards.cohort not in FETCHED or not Path(path).is_relative_to(fetched)]
+
+
+def phenotype_key(wildcards):
+    """Return the scoring key of a questionnaire of which a phenotype is a scale, or nothing."""
+    score = phenotype_of(wildcards.phenotype).score
+    return choice("scores", score.key) if score else []
 
 
 def own_files(kind, *names):

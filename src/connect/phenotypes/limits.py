@@ -1,7 +1,7 @@
 """What values can be: the plausible range, and what stands for a value below the limit of detection.
 
-Half of the limit and the limit divided by the square root of 2 are the two common replacements (Hornung & Reed 1990, Appl
-Occup Environ Hyg 5:46, doi:10.1080/1047322X.1990.10389587, who take the second where the values are not very skewed).
+Half of the limit and the limit divided by the square root of 2 are the two common replacements (Hornung & Reed 1990,
+Appl Occup Environ Hyg 5:46, doi:10.1080/1047322X.1990.10389587, who take the second where values are not very skewed).
 """
 
 from __future__ import annotations

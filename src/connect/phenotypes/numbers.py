@@ -12,8 +12,8 @@ import pandas as pd
 from connect.cells import doubt_of_commas, has_decimal_commas, is_missing, number
 from connect.errors import UserError
 from connect.phenotypes.tables import shown
-from connect.phenotypes.units import check_unit, is_unit, same_unit
-from connect.settings.phenotype import Phenotype
+from connect.phenotypes.units import check_unit, is_score, is_unit, same_unit
+from connect.settings.phenotype import SCORE, Phenotype
 from connect.tables import read_record
 
 _CELL = re.compile(r"(?P<sign><?)\s*(?P<number>[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(?P<rest>.*)")
@@ -22,8 +22,8 @@ _CELL = re.compile(r"(?P<sign><?)\s*(?P<number>[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[e
 def numbers(cells: pd.DataFrame, where: object) -> pd.DataFrame:
     """Return cells with what they say: ``number`` as it was measured, ``under`` and ``lack``.
 
-    ``under`` is the limit that a cell such as ``<5`` names, else NaN; its number is missing then. ``lack`` says in words
-    why a number is missing, and is empty where it is not. Times are made numbers too.
+    ``under`` is the limit that a cell such as ``<5`` names, else NaN; its number is missing then. ``lack`` says in
+    words why a number is missing, and is empty where it is not. Times are made numbers too.
 
     Raises
     ------
@@ -31,8 +31,8 @@ def numbers(cells: pd.DataFrame, where: object) -> pd.DataFrame:
         If a cell is text, or a number with a unit, or its commas are in doubt; the rows are shown.
     """
     texts = cells["cell"].map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-    empty = texts.map(lambda cell: cell == "")
-    lack = texts.map(lambda cell: pd.isna(cell) or (isinstance(cell, str) and is_missing(cell)))
+    empty = texts.map(lambda cell: cell == "").astype(bool)
+    lack = texts.isna() | texts.map(lambda cell: isinstance(cell, str) and is_missing(cell)).astype(bool)
     parts = [_part(cell) for cell in texts.mask(empty | lack)]
     odd = pd.Series([not part for part in parts], index=cells.index)
     if odd.any():
@@ -59,16 +59,17 @@ def unit_of(cells: pd.DataFrame, settings: Phenotype, where: object) -> str:
     UserError
         If two of them contradict each other, or one is no unit.
     """
-    said = settings.measured_in or ("" if not settings.score else settings.measured_unit)
+    said = settings.measured_in or (SCORE if is_score(settings.measured_unit) else "")
     place = f"{where}, key measured_in"
     if said:
         check_unit(said, place)
     for unit, rows in _told(cells):
         if not is_unit(unit) and said:
             continue
-        check_unit(unit, f"{rows['file'].iloc[0]}, unit of {rows['column'].iloc[0]}")
+        own = f"{rows['file'].iloc[0]}, unit of {rows['column'].iloc[0]} (`measured_in` in {where} may say it)"
+        check_unit(unit, own)
         if not said:
-            said, place = unit, f"{rows['file'].iloc[0]}, unit of {rows['column'].iloc[0]}"
+            said, place = unit, own
         elif not same_unit(unit, said):
             got = f"{unit} in the table or its JSON sidecar: {shown(rows)}"
             todo = "correct the one that is wrong; rows in another unit must be converted"
@@ -110,11 +111,12 @@ def _values(texts: list[str], where: object) -> list[float]:
 
 
 def _times(cells: pd.DataFrame, where: object) -> pd.Series[float]:
-    """Return the times of samples as numbers."""
-    times = pd.to_numeric(cells["time"].mask(cells["time"].map(lambda cell: cell == "")), errors="coerce")
-    odd = times.isna() & cells["time"].notna()
-    if odd.any() or (times.isna().any() and times.notna().any()):
-        rows = cells[odd if odd.any() else times.isna()].assign(cell=lambda table: table["time"])
-        must = "the time of each sample in minutes"
-        raise UserError(where, must, shown(rows.assign(time=float("nan"))), "correct the cells of the time")
-    return times.astype(float)
+    """Return the times of samples as numbers; NaN for what is no sample."""
+    bare = cells["time"].map(lambda cell: float("nan") if isinstance(cell, str) and not cell.strip() else cell)
+    times = pd.to_numeric(bare, errors="coerce").astype(float)
+    odd = times.isna() & cells["timed"]
+    if odd.any():
+        rows = cells[odd].assign(cell=cells["time"].fillna("n/a"), time=float("nan"))
+        must = "the time of each sample, a number of minutes"
+        raise UserError(where, must, shown(rows), "correct the cells of the time")
+    return times

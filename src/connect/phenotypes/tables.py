@@ -1,7 +1,7 @@
 """The cells of a phenotype in tables of any layout: wide, long, one file for each participant, baseline only.
 
-What comes out is always the same: one row per cell, with the participant, the session and the label of the sample or the
-number of the item.
+What comes out is always the same: one row per cell, with the participant, the session and the label of the sample or
+the number of the item.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,9 @@ from connect.tables import read_table
 
 LABELS = ("participant_id", "session", "label", "time")
 """What tells one cell from another: whose it is, of which session and sample or item, and at which minute."""
+
+Pair = tuple[str, str]
+"""A participant and a session label."""
 
 UNIT_COLUMNS = ("unit", "units")
 """Columns of a table that say in which unit the row was measured."""
@@ -55,7 +59,7 @@ class Found:
     """
 
     cells: pd.DataFrame
-    absent: Mapping[tuple[str, str], str]
+    absent: Mapping[Pair, str]
     notes: tuple[str, ...]
 
 
@@ -65,18 +69,44 @@ def who_of(cohort: Cohort, participants: Path, people: Sequence[str]) -> Who:
     return Who(participants, tuple(people), tuple(cohort.sessions), (before or list(cohort.sessions))[0])
 
 
-def files_of(settings: Phenotype, who: Who) -> Iterator[tuple[Path, str, str]]:
-    """Yield each file of a phenotype that exists, with the participant and session that it is about, or nothing."""
+def files_of(settings: Phenotype, who: Who, where: object) -> list[tuple[Path, str, str]]:
+    """Return each file of a phenotype that exists, with the participant and session that it is about, or nothing.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
     if "{" not in settings.file:
-        yield (who.table if settings.file == PARTICIPANTS else who.table.parent / settings.file), "", ""
-        return
-    sessions = who.sessions if "{session" in settings.file else (who.baseline,)
-    for person in who.people:
-        for session in sessions:
-            paths = [who.table.parent / path for path in settings.paths(person, session)]
-            there = [path for path in paths if path.is_file()]
-            if there:
-                yield there[0], person, session if "{session" in settings.file else ""
+        path = who.table if settings.file == PARTICIPANTS else who.table.parent / settings.file
+        found = [(path, "", "")] if path.is_file() else []
+    else:
+        path = who.table.parent / settings.paths(who.people[0], who.baseline)[0]
+        found = list(_own_files(settings, who))
+    if not found:
+        near = suggest(path.name, (other.name for other in path.parent.glob("*") if other.is_file()))
+        must = "the file" if "{" not in settings.file else "files of the participants"
+        raise UserError(f"{where}, key file", must, f"no {path}", f"correct the path{near}")
+    return found
+
+
+def absent_of(settings: Phenotype, who: Who, about: Sequence[tuple[str, str]], timed: bool) -> dict[Pair, str]:
+    """Return why participants have no value in a session, as far as files say it.
+
+    Parameters
+    ----------
+    settings, who
+        The phenotype, and who is asked for.
+    about
+        Participant and session of each file; either may be empty.
+    timed
+        Whether the tables or the names of the files tell sessions.
+    """
+    pairs = [(person, session) for person in who.people for session in who.sessions]
+    later = {} if timed else {pair: "measured at baseline only" for pair in pairs if pair[1] != who.baseline}
+    if "{" not in settings.file:
+        return later
+    return later | {pair: "no file" for pair in pairs if pair not in about and (pair[0], "") not in about}
 
 
 def read_cells(settings: Phenotype, columns: Mapping[str, str], who: Who, where: object) -> Found:
@@ -109,19 +139,17 @@ def read_cells(settings: Phenotype, columns: Mapping[str, str], who: Who, where:
         cells, absent, used = _wide(known, columns, settings, who, where)
     else:
         cells, used = _long(known, columns, settings, where), list(columns.values())
-        absent = {} if "session_id" in rows else _baseline_only(who)
+        absent = {}
     told = [note for note in notes if any(f", column {name}: " in note for name in used)]
     _check_twice(cells, settings, where)
-    absent |= _without_file(settings, who, files)
+    absent |= absent_of(settings, who, files, is_wide or "session_id" in rows)
     return Found(cells.reset_index(drop=True), absent, (*told, *lost))
 
 
 def _rows(settings: Phenotype, who: Who, where: object) -> tuple[pd.DataFrame, list[tuple[str, str]], list[str]]:
     """Return the rows of all tables, with whom the files are about, and what the user should know of their columns."""
     tables, about, notes = [], [], []
-    for path, person, session in files_of(settings, who):
-        if not path.is_file():
-            raise UserError(f"{where}, key file", "a table", f"no file {path}{_near(path)}", "correct the path")
+    for path, person, session in files_of(settings, who, where):
         table = read_table(path, [] if person else ["participant_id"])
         if person and "participant_id" not in table:
             table = table.assign(participant_id=person)
@@ -134,19 +162,18 @@ def _rows(settings: Phenotype, who: Who, where: object) -> tuple[pd.DataFrame, l
         tables.append(table.assign(file=str(path)))
         about.append((person, session))
         notes += told
-    if not tables:
-        raise UserError(f"{where}, key file", "files of the participants", _no_file(settings, who), "correct the path")
     return pd.concat(tables, ignore_index=True), about, notes
 
 
-def _no_file(settings: Phenotype, who: Who) -> str:
-    person, session = who.people[0], who.baseline
-    tried = who.table.parent / settings.paths(person, session)[0]
-    return f"none, such as {tried}{_near(tried)}"
-
-
-def _near(path: Path) -> str:
-    return suggest(path.name, (other.name for other in path.parent.glob("*") if other.is_file()))
+def _own_files(settings: Phenotype, who: Who) -> Iterator[tuple[Path, str, str]]:
+    """Yield the files of participants that exist."""
+    timed = "{session" in settings.file
+    for person in who.people:
+        for session in who.sessions if timed else (who.baseline,):
+            paths = [who.table.parent / path for path in settings.paths(person, session)]
+            there = [path for path in paths if path.is_file()]
+            if there:
+                yield there[0], person, session if timed else ""
 
 
 def _sessions_of(rows: pd.DataFrame, settings: Phenotype, who: Who, where: object) -> pd.Series[str]:
@@ -187,9 +214,11 @@ def _known(rows: pd.DataFrame, who: Who, where: object) -> tuple[pd.DataFrame, l
 
 def _wide(
     rows: pd.DataFrame, columns: Mapping[str, str], settings: Phenotype, who: Who, where: object
-) -> tuple[pd.DataFrame, dict[tuple[str, str], str], list[str]]:
+) -> tuple[pd.DataFrame, dict[Pair, str], list[str]]:
     """Return the cells of a table with columns for each session, what is absent, and the columns that were read."""
-    parts, absent, used = [], {}, []
+    parts: list[pd.DataFrame] = []
+    absent: dict[Pair, str] = {}
+    used: list[str] = []
     for session in who.sessions:
         names = {label: _column_of(column, session, settings, rows) for label, column in columns.items()}
         there = {label: name for label, name in names.items() if name}
@@ -226,27 +255,15 @@ def _cells(rows: pd.DataFrame, column: str, label: str, settings: Phenotype, whe
     """Return the cells of one column."""
     samples = settings.samples
     present(column, rows, f"{where}, key column")
-    time: object = float("nan")
+    time: Any = float("nan")
     if samples:
         time = (
             rows[present(samples.time, rows, f"{where}, key samples.time")] if samples.time else samples.minutes[label]
         )
     unit = next((name for name in rows if str(name).lower() in UNIT_COLUMNS and name != column), None)
-    cells = rows[["participant_id", "session", "file"]].assign(label=label, time=time, cell=rows[column], column=column)
+    cells = rows[["participant_id", "session", "file"]].assign(label=label, time=time, timed=samples is not None)
+    cells = cells.assign(cell=rows[column], column=column)
     return cells.assign(unit="" if unit is None else rows[unit].map(lambda text: "" if pd.isna(text) else str(text)))
-
-
-def _baseline_only(who: Who) -> dict[tuple[str, str], str]:
-    others = [session for session in who.sessions if session != who.baseline]
-    return {(person, session): "measured at baseline only" for person in who.people for session in others}
-
-
-def _without_file(settings: Phenotype, who: Who, files: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return who has no file of their own."""
-    if "{" not in settings.file:
-        return {}
-    pairs = [(person, session) for person in who.people for session in who.sessions]
-    return {pair: "no file" for pair in pairs if pair not in files and (pair[0], "") not in files}
 
 
 def _check_twice(cells: pd.DataFrame, settings: Phenotype, where: object) -> None:
@@ -262,7 +279,7 @@ def _check_twice(cells: pd.DataFrame, settings: Phenotype, where: object) -> Non
 def shown(rows: pd.DataFrame) -> str:
     """Return the first rows of a table of cells, as an error shows them, and how many more there are."""
 
-    def one(row: object) -> str:
+    def one(row: Any) -> str:
         label = f" {row.label}" if row.label != "" else ""
         minute = f" at {row.time:g} min" if isinstance(row.time, float | int) and row.time == row.time else ""
         cell = f"{row.cell:g}" if isinstance(row.cell, float) else row.cell

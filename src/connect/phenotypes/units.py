@@ -68,7 +68,7 @@ def same_unit(one: str, other: str) -> bool:
 
 def is_convertible(source: str, target: str, conversion: Conversion | None = None) -> bool:
     """Return whether values in one unit can be told in another, directly or by a conversion."""
-    return any(True for _ in _ways(source, target, conversion))
+    return same_unit(source, target) or any(True for _ in _ways(source, target, conversion))
 
 
 def convert(values: Any, source: str, target: str, conversion: Conversion | None = None) -> np.ndarray:
@@ -146,7 +146,7 @@ def _parsed(text: str) -> pint.Unit | None:
         # pint raises errors of many kinds for what it cannot read.
         return None
     # `PG` is a petagauss, which no assay measures: powers that are no whole numbers tell it from what was meant.
-    return found if all(float(power).is_integer() for power in found.dimensionality.values()) else None
+    return found if all(power == int(power.real) for power in found.dimensionality.values()) else None
 
 
 def _ways(source: str, target: str, conversion: Conversion | None) -> Iterator[tuple[str, float, str]]:

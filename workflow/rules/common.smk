@@ -42,6 +42,8 @@ try:
     COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
     PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")
     CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in PLAN.named[kind]} for kind in KINDS}
+    named = dict.fromkeys(name for model in CHOICES["models"].values() for name in model.phenotypes)
+    CHOICES["phenotypes"] = {name: read(Phenotype, choice("phenotypes", name)) for name in named}
     for settings in (*CHOICES["measures"].values(), *CHOICES["statistics"].values(), *CHOICES["figures"].values()):
         if settings.own:
             settings.own.check()
@@ -133,7 +135,7 @@ def tables_of(wildcards):
 
 def phenotype_of(name):
     """Return the settings of a phenotype."""
-    return CHOICES.get("phenotypes", {}).get(name) or read(Phenotype, choice("phenotypes", name))
+    return CHOICES["phenotypes"].get(name) or read(Phenotype, choice("phenotypes", name))
 
 
 def phenotype_tables(wildcards):

@@ -64,8 +64,8 @@ def correct(time: np.ndarray) -> Beats:
     -----
     The place of a beat between its neighbours is predicted by linear regression on the interval between them and on the
     two intervals before and after, fitted to the beats of the recording whose surroundings are undisturbed (fewer than
-    40 such beats: by cubic interpolation). The beat farthest from its place is moved there, and all is done again, until
-    none lies off by more than :data:`MISPLACED` robust standard deviations. So respiratory sinus arrhythmia is
+    40 such beats: by cubic interpolation). The beat farthest from its place is moved there, and all is done again,
+    until none lies off by more than :data:`MISPLACED` robust standard deviations. So respiratory sinus arrhythmia is
     expected, however large, and hides no premature beat. The first and the last beat, which have one neighbour, are
     taken for corrected if their interval differs as much from the next one.
     """

@@ -28,9 +28,11 @@ class Shape:
         How far it is looked for around the peak that NeuroKit2 found, s.
     highest
         Frequency above which the signal is filtered out, Hz.
+    whole
+        What is compared with the median wave to judge it, s before and after the peak.
     alike
-        Correlation with the mean wave from which it is a good one (Orphanidou et al. 2015, IEEE J Biomed Health Inform
-        19:832, doi:10.1109/JBHI.2014.2338351).
+        Correlation with that from which a wave is good (Orphanidou et al. 2015, IEEE J Biomed Health Inform 19:832,
+        doi:10.1109/JBHI.2014.2338351).
     """
 
     before: float
@@ -38,12 +40,13 @@ class Shape:
     step: float
     reach: float
     highest: float
+    whole: tuple[float, float]
     alike: float
 
 
 SHAPES = {
-    "ecg": Shape(0.06, 0.06, 0.004, 0.03, 40, 0.66),
-    "pulse": Shape(0.3, 0.2, 0.01, 0.06, 8, 0.86),
+    "ecg": Shape(0.06, 0.06, 0.004, 0.03, 40, (0.2, 0.35), 0.66),
+    "pulse": Shape(0.2, 0.2, 0.01, 0.06, 8, (0.35, 0.5), 0.86),
 }
 
 _ROUNDS = 3
@@ -83,28 +86,37 @@ def waves(signal: np.ndarray, frequency: float, kind: Kind) -> tuple[np.ndarray,
     peaks = _peaks(scaled, frequency, kind) / frequency
     last = (len(scaled) - 1) / frequency
     whole = (peaks > shape.before + 2 * shape.reach) & (peaks < last - shape.after - 2 * shape.reach)
-    time, likeness = peaks[whole], np.zeros(int(whole.sum()))
+    time = peaks[whole]
     for _ in range(_ROUNDS if len(time) else 0):
-        moved, likeness = _aligned(spline, time, shape)
-        time = np.clip(moved, peaks[whole] - shape.reach, peaks[whole] + shape.reach)
-    ascending = np.diff(time, prepend=-np.inf) > 0
-    return time[ascending], likeness[ascending] >= shape.alike
+        time = np.clip(_aligned(spline, time, shape), peaks[whole] - shape.reach, peaks[whole] + shape.reach)
+    time = time[np.diff(time, prepend=-np.inf) > 0]
+    points = np.arange(-shape.whole[0], shape.whole[1], shape.step)
+    return time, _likeness(spline(np.clip(time[:, None, None] + points, 0, last)), points)[:, 0] >= shape.alike
 
 
-def _aligned(spline: CubicSpline, time: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Return the times at which waves are most like their median, and that correlation."""
+def _aligned(spline: CubicSpline, time: np.ndarray, shape: Shape) -> np.ndarray:
+    """Return the times at which waves are most like their median."""
     points = np.arange(-shape.before, shape.after, shape.step)
-    trend = np.linalg.qr(np.vander(points, 2))[0]
-    level = np.eye(len(points)) - trend @ trend.T
-    median = np.median(spline(time[:, None] + points) @ level, axis=0) @ level
     shifts, step = np.linspace(-shape.reach, shape.reach, _N_SHIFTS, retstep=True)
-    shifted = spline(time[:, None, None] + shifts[:, None] + points) @ level
-    lengths = np.maximum(np.linalg.norm(shifted, axis=2) * np.linalg.norm(median), np.finfo(float).tiny)
-    likeness = shifted @ median / lengths
+    likeness = _likeness(spline(time[:, None, None] + shifts[:, None] + points), points)
     best = np.clip(likeness.argmax(axis=1), 1, _N_SHIFTS - 2)
     left, middle, right = (likeness[np.arange(len(time)), best + side] for side in (-1, 0, 1))
     bend = np.minimum(left - 2 * middle + right, -np.finfo(float).tiny)
-    return time + shifts[best] + step * np.clip((left - right) / (2 * bend), -1, 1), middle
+    aligned: np.ndarray = time + shifts[best] + step * np.clip((left - right) / (2 * bend), -1, 1)
+    return aligned
+
+
+def _likeness(waves: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return correlations of shifted waves ``(n_beats, n_shifts, n_points)`` with the median of those not shifted.
+
+    Mean and slope of each wave are taken out before.
+    """
+    trend = np.linalg.qr(np.vander(points, 2))[0]
+    level = waves @ (np.eye(len(points)) - trend @ trend.T)
+    median = np.median(level[:, level.shape[1] // 2], axis=0)
+    lengths = np.linalg.norm(level, axis=2) * np.linalg.norm(median)
+    likeness: np.ndarray = level @ median / np.maximum(lengths, np.finfo(float).tiny)
+    return likeness
 
 
 def _peaks(signal: np.ndarray, frequency: float, kind: Kind) -> np.ndarray:

@@ -19,6 +19,7 @@ from connect.simulate.courses import N_VOLUMES, TR
 from connect.simulate.motion import DROP, REACH, head_motion
 from connect.simulate.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
 from connect.simulate.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
+from connect.simulate.pulse import pulse_facts, write_pulse
 from connect.simulate.signals import LEAKS, NEURAL, draw_traits, leak, neural
 from connect.tables import read_table, write_matrix, write_record, written
 
@@ -57,6 +58,7 @@ def simulate(folder: Path, /, seed: int = 1, choices: Path = Path("config")) -> 
     networks = parcels["network"].tolist()
     cohort = recruit(np.random.default_rng([seed, *_COHORT]))
     _write_cohort(folder, cohort, seed)
+    write_pulse(folder, cohort, seed)
     for person in cohort:
         for session in person.sessions:
             _write_scan(folder, person, session, head, networks, seed)
@@ -112,7 +114,7 @@ def _write_cohort(folder: Path, cohort: Sequence[Participant], seed: int) -> Non
     write_record(folder / "participants.json", columns)
     _write_text(folder / "participants.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
     sizes = {"voxel_size": f"{VOXEL_SIZE:g}", "drop": f"{DROP:g}", "reach": f"{REACH:g}"}
-    text = template.substitute(facts(cohort), **timing, **sizes, seed=seed)
+    text = template.substitute(facts(cohort), **pulse_facts(), **timing, **sizes, seed=seed)
     _write_text(folder / "README.md", text)
 
 

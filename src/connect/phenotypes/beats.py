@@ -2,8 +2,8 @@
 
 The kinds of artefact are those of Lipponen & Tarvainen (2019, J Med Eng Technol 43:173,
 doi:10.1080/03091902.2019.1640306): extra beats are deleted, missed ones inserted, misplaced ones (ectopic, long or
-short) moved. What is expected of a beat is learned from the recording itself. NeuroKit2's version of their method is not
-used here: it moves the beat after an ectopic one (docs/how-to/heart-rate-variability.md has the numbers).
+short) moved. What is expected of a beat is learned from the recording itself. NeuroKit2's version of their method is
+not used: it moves the beat after an ectopic one (docs/how-to/heart-rate-variability.md has the numbers).
 """
 
 from __future__ import annotations
@@ -51,13 +51,6 @@ class Beats:
         """Beats that were deleted, inserted or moved."""
         return self.n_deleted + int(np.sum(~self.observed))
 
-    @property
-    def intervals(self) -> np.ndarray:
-        """Normal-to-normal intervals ``(n_beats - 1,)``, s; NaN where a beat at either end was corrected."""
-        normal = self.observed[1:] & self.observed[:-1]
-        intervals: np.ndarray = np.where(normal, np.diff(self.time), np.nan)
-        return intervals
-
 
 def correct(time: np.ndarray) -> Beats:
     """Delete extra beats, insert missed ones and move misplaced ones.
@@ -70,10 +63,11 @@ def correct(time: np.ndarray) -> Beats:
     Notes
     -----
     The place of a beat between its neighbours is predicted by linear regression on the interval between them and on the
-    two intervals before and after, fitted to the beats of the recording whose surroundings are undisturbed (on
-    fewer than 40 such beats: cubic interpolation). The beat farthest from its place is moved there, and all is done again,
+    two intervals before and after, fitted to the beats of the recording whose surroundings are undisturbed (fewer than
+    40 such beats: by cubic interpolation). The beat farthest from its place is moved there, and all is done again,
     until none lies off by more than :data:`MISPLACED` robust standard deviations. So respiratory sinus arrhythmia is
-    expected, however large, and hides no premature beat.
+    expected, however large, and hides no premature beat. The first and the last beat, which have one neighbour, are
+    taken for corrected if their interval differs as much from the next one.
     """
     kept = _without_extra(time)
     return _moved(_filled(Beats(kept, np.ones(len(kept), dtype=bool), len(time) - len(kept))))
@@ -100,10 +94,9 @@ def _filled(beats: Beats) -> Beats:
     usual = _usual(intervals)
     lacking = np.maximum(usual - np.append(usual[0], intervals[:-1]), 0)
     n_missed = np.where(intervals - lacking > MISSED * usual, np.rint(intervals / usual) - 1, 0).astype(int)
-    steps = np.repeat(intervals / (n_missed + 1), n_missed + 1)
-    observed = np.zeros(len(steps) + 1, dtype=bool)
-    observed[np.append(0, np.cumsum(n_missed + 1))] = True
-    return Beats(beats.time[0] + np.append(0, np.cumsum(steps)), observed, beats.n_deleted)
+    known = np.append(0, np.cumsum(n_missed + 1))
+    time = np.interp(np.arange(known[-1] + 1), known, beats.time)
+    return Beats(time, np.isin(np.arange(len(time)), known), beats.n_deleted)
 
 
 def _moved(beats: Beats) -> Beats:
@@ -116,6 +109,8 @@ def _moved(beats: Beats) -> Beats:
         worst = int(np.where(np.abs(off) > limit, np.abs(rough), 0).argmax()) + 1
         time[worst] -= off[worst - 1]
         observed[worst] = False
+    changes = np.diff(time, 2)
+    observed[[0, -1]] &= np.abs(changes[[0, -1]]) <= MISPLACED * _scale(changes)
     return Beats(time, observed, beats.n_deleted)
 
 
@@ -137,7 +132,7 @@ def _displacement(time: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _surroundings(time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each beat lies behind the middle of its neighbours, and what predicts it ``(n_beats - 2, 5)``."""
+    """Return how far beats lie behind the middle of their neighbours, and what predicts it ``(n_beats - 2, 5)``."""
     intervals = np.pad(np.diff(time), _REACH, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(intervals, 2 * _REACH + 2)
     far, before, after, beyond = around[:, :_REACH], around[:, _REACH], around[:, _REACH + 1], around[:, _REACH + 2 :]

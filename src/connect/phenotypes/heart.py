@@ -1,29 +1,29 @@
 """Heart-rate variability from an electrocardiogram or a pulse recording.
 
-RMSSD, SDNN and the power of the high frequencies are those of the Task Force of the European Society of Cardiology (1996,
-Circulation 93:1043, doi:10.1161/01.CIR.93.5.1043), of intervals between normal beats only: a corrected beat helps to
-find its neighbours and takes part in no number but the power, which needs a series without gaps.
+RMSSD, SDNN and the power of the high frequencies are those of the Task Force of the European Society of Cardiology
+(1996, Circulation 93:1043, doi:10.1161/01.CIR.93.5.1043), of intervals between normal beats only: a corrected beat, and
+one whose wave is unlike the others, takes part in no number but the power, which needs a series without gaps.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.signal import welch
+from scipy.signal import detrend, welch
 
 from connect.config import suggest
 from connect.errors import UserError
 from connect.layout import entities
-from connect.phenotypes.beats import Beats, correct
+from connect.phenotypes.beats import correct
+from connect.phenotypes.waves import Kind, waves
 
 HF_BAND = (0.15, 0.40)
 """High frequencies, Hz (Task Force 1996)."""
@@ -31,10 +31,6 @@ RATES = (30.0, 200.0)
 """Heart rates, 1/min, beyond which an interval is none between two beats."""
 LEAST = 30
 """Fewest intervals, and differences of intervals, of which variability is computed."""
-ALIKE = {"ecg": 0.66, "pulse": 0.86}
-"""Correlation with the mean wave from which a wave is good (Orphanidou et al. 2015, IEEE J Biomed Health Inform 19:832,
-doi:10.1109/JBHI.2014.2338351)."""
-
 _TACHOGRAM, _WINDOW = 4.0, 120.0
 _SLOWEST = 20.0
 
@@ -54,8 +50,8 @@ class Heart:
     rate
         Mean heart rate, 1/min.
     quality
-        Share of the beats which the recording should have that are usable, 0 to 1: the wave looks like the others and the
-        beat needed no correction.
+        Share of the beats which the recording should have that are usable, 0 to 1: the wave looks like the others,
+        and the beat needed no correction.
     n_beats
         Beats after correction.
     n_corrected
@@ -123,12 +119,11 @@ def read_physio(path: Path, channel: str) -> tuple[np.ndarray, float]:
     return signal, frequency
 
 
-def heart(signal: np.ndarray, frequency: float, kind: Literal["ecg", "pulse"], where: object) -> Heart:
+def heart(signal: np.ndarray, frequency: float, kind: Kind, where: object) -> Heart:
     """Return rate and variability of the heart from a recording.
 
-    NeuroKit2 (Makowski et al. 2021, Behav Res Methods 53:1689, doi:10.3758/s13428-020-01516-y) filters the signal and finds
-    the peaks. A spline through the filtered signal places them between the samples, as 20 ms (at 50 Hz) are as much
-    as a small RMSSD.
+    :func:`connect.phenotypes.waves.waves` finds the beats, :func:`connect.phenotypes.beats.correct` those that are no
+    normal ones.
 
     Parameters
     ----------
@@ -157,11 +152,8 @@ def heart(signal: np.ndarray, frequency: float, kind: Literal["ecg", "pulse"], w
     if not np.isfinite(signal).all():
         raise UserError(where, "a number in each sample", "missing samples", "cut the recording or leave it out")
     minutes = len(signal) / frequency / 60
-    clean, peaks = _peaks(np.asarray(signal, dtype=np.float64), frequency, kind)
-    if len(peaks) < LEAST:
-        return _nothing(len(peaks), minutes)
-    time = _between_samples(clean, peaks) / frequency
-    return _summary(time, _alike(clean, peaks, ALIKE[kind]), minutes)
+    time, alike = waves(np.asarray(signal, dtype=np.float64), frequency, kind)
+    return _summary(time, alike, minutes) if len(time) >= LEAST else _nothing(len(time), minutes)
 
 
 def of_beats(peaks_in_seconds: np.ndarray, where: object) -> Heart:
@@ -191,76 +183,40 @@ def hf_power(time: np.ndarray) -> float:
     """
     at = np.arange(time[1], time[-1], 1 / _TACHOGRAM)
     if len(at) < _WINDOW * _TACHOGRAM:
-        return float("nan")
+        return nan
     tachogram = CubicSpline(time[1:], 1000 * np.diff(time))(at)
     size = int(_WINDOW * _TACHOGRAM)
-    frequency, density = welch(tachogram, _TACHOGRAM, nperseg=size, detrend="linear")
+    frequency, density = welch(tachogram, _TACHOGRAM, nperseg=size, detrend=detrend)
     band = (frequency >= HF_BAND[0]) & (frequency <= HF_BAND[1])
     return float(density[band].sum() * frequency[1])
 
 
 def _summary(time: np.ndarray, alike: np.ndarray, minutes: float) -> Heart:
     beats = correct(time)
-    longest, shortest = (60 / rate for rate in RATES)
-    intervals = beats.intervals
-    intervals = 1000 * np.where((intervals >= shortest) & (intervals <= longest), intervals, np.nan)
-    quality = _quality(beats, intervals, time[alike], minutes)
+    trusted = beats.observed & np.isin(beats.time, time[alike])
+    intervals = 1000 * np.where(trusted[1:] & trusted[:-1], np.diff(beats.time), nan)
+    intervals[(intervals < 60_000 / RATES[1]) | (intervals > 60_000 / RATES[0])] = nan
+    quality = _quality(intervals, len(beats.time) + beats.n_deleted, minutes)
     normal, changes = (values[np.isfinite(values)] for values in (intervals, np.diff(intervals)))
     if min(len(normal), len(changes)) < LEAST:
-        return Heart(*[np.nan] * 4, quality, len(beats.time), beats.n_corrected, minutes)
+        return Heart(nan, nan, nan, nan, quality, len(beats.time), beats.n_corrected, minutes)
     rmssd, sdnn = float(np.sqrt(np.mean(changes**2))), float(normal.std(ddof=1))
     rate = 60_000 / float(normal.mean())
     return Heart(rmssd, sdnn, hf_power(beats.time), rate, quality, len(beats.time), beats.n_corrected, minutes)
 
 
-def _quality(beats: Beats, intervals: np.ndarray, alike: np.ndarray, minutes: float) -> float:
-    """Return the share of usable beats among those that the length of the recording, and the corrections, ask for."""
+def _quality(intervals: np.ndarray, n_beats: int, minutes: float) -> float:
+    """Return the share of beats with a normal interval, of those found or, if more, those due in this time."""
     normal = np.isfinite(intervals)
     if not normal.any():
         return 0.0
-    usable = np.append(normal, False) | np.append(False, normal)
-    usable &= np.isin(beats.time, alike)
-    expected = 60_000 * minutes / float(np.median(intervals[normal])) - 1
-    return float(usable.sum() / max(expected, len(beats.time) + beats.n_deleted))
+    due = 60_000 * minutes / float(np.median(intervals[normal]))
+    n_usable = int(np.sum(np.append(normal, False) | np.append(False, normal)))
+    return min(n_usable / max(due, n_beats), 1.0)
 
 
 def _nothing(n_beats: int, minutes: float) -> Heart:
-    return Heart(*[float("nan")] * 4, 0.0, n_beats, 0, minutes)
-
-
-def _peaks(signal: np.ndarray, frequency: float, kind: Literal["ecg", "pulse"]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the filtered signal, and the samples at which it has peaks."""
-    if np.ptp(signal) == 0:
-        return signal, np.array([], dtype=int)
-    nk = _neurokit()
-    clean, find, name = (
-        (nk.ecg_clean, nk.ecg_peaks, "ECG_R_Peaks") if kind == "ecg" else (nk.ppg_clean, nk.ppg_peaks, "PPG_Peaks")
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        cleaned = clean(signal / signal.std(), sampling_rate=frequency)
-        found = find(cleaned, sampling_rate=frequency)[1][name]
-    peaks = np.unique(np.asarray(found, dtype=int))
-    return np.asarray(cleaned), peaks[(peaks > 1) & (peaks < len(cleaned) - 2)]
-
-
-def _between_samples(clean: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """Return where the spline through the signal has its peaks, in samples."""
-    spline = CubicSpline(np.arange(len(clean)), clean)
-    around = peaks[:, None] + np.linspace(-1.5, 1.5, 301)
-    highest = spline(around).argmax(axis=1)
-    return np.asarray(around[np.arange(len(peaks)), highest])
-
-
-def _alike(clean: np.ndarray, peaks: np.ndarray, least: float) -> np.ndarray:
-    """Return which waves, half an interval to either side of the peak, look like the mean wave."""
-    half = max(int(np.median(np.diff(peaks)) / 2), 2)
-    at = np.clip(peaks[:, None] + np.arange(-half, half + 1), 0, len(clean) - 1)
-    waves = clean[at] - clean[at].mean(axis=1, keepdims=True)
-    mean = np.median(waves, axis=0)
-    lengths = np.linalg.norm(waves, axis=1) * np.linalg.norm(mean)
-    alike: np.ndarray = waves @ (mean - mean.mean()) >= least * lengths
-    return alike & (lengths > 0)
+    return Heart(nan, nan, nan, nan, 0.0, n_beats, 0, minutes)
 
 
 def _sidecar(path: Path) -> tuple[Path, dict[str, Any]]:
@@ -295,12 +251,3 @@ def _sidecars(path: Path) -> Iterator[Path]:
         yield from (other for _, other in sorted(fitting))
         if (folder / "dataset_description.json").is_file():
             return
-
-
-def _neurokit() -> ModuleType:
-    """Import NeuroKit2, which takes 1.7 s of a core, when a recording is there to be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import neurokit2
-    module: ModuleType = neurokit2
-    return module

@@ -23,6 +23,7 @@ from connect.simulate.persons import facts as facts_of
 from connect.simulate.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
 from connect.simulate.phenotypes import phenotype_tables, sessions_table
 from connect.simulate.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
+from connect.simulate.pulse import pulse_facts, write_pulse
 from connect.simulate.signals import LEAKS, NEURAL, draw_traits, leak, neural
 from connect.tables import read_table, write_matrix, write_record, written
 
@@ -67,6 +68,7 @@ def simulate(folder: Path, /, seed: int = 1, choices: Path = Path("config")) -> 
     persons = meet(np.random.default_rng([seed, *_PERSONS]), cohort, key)
     _write_cohort(folder, cohort, persons, seed)
     _write_persons(folder, persons)
+    write_pulse(folder, cohort, seed)
     for person in cohort:
         for session in person.sessions:
             _write_scan(folder, person, session, head, networks, seed)
@@ -133,7 +135,7 @@ def _write_cohort(folder: Path, cohort: Sequence[Participant], persons: Sequence
     write_record(folder / "participants.json", columns)
     _write_text(folder / "participants.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
     sizes = {"voxel_size": f"{VOXEL_SIZE:g}", "drop": f"{DROP:g}", "reach": f"{REACH:g}"}
-    text = template.substitute({**facts(cohort), **facts_of(persons)}, **timing, **sizes, seed=seed)
+    text = template.substitute({**facts(cohort), **facts_of(persons), **pulse_facts()}, **timing, **sizes, seed=seed)
     _write_text(folder / "README.md", text)
 
 

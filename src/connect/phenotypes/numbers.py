@@ -116,7 +116,7 @@ def _times(cells: pd.DataFrame, where: object) -> pd.Series[float]:
     times = pd.to_numeric(bare, errors="coerce").astype(float)
     odd = times.isna() & cells["timed"]
     if odd.any():
-        rows = cells[odd].assign(cell=cells["time"].fillna("n/a"), time=float("nan"))
+        rows = cells[odd].assign(cell=cells["time"].astype(object).fillna("n/a"), time=float("nan"))
         must = "the time of each sample, a number of minutes"
         raise UserError(where, must, shown(rows), "correct the cells of the time")
     return times

@@ -12,8 +12,9 @@ import pytest
 from connect.changes import by_session, parts_of
 from connect.config import read
 from connect.errors import UserError
-from connect.outcome import Outcome, phases_of, select
+from connect.outcome import Outcome, select
 from connect.people import read_people
+from connect.rows import phases_of
 from connect.settings.cohort import Cohort, Dates, Session
 from connect.settings.model import Model
 

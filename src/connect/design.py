@@ -16,8 +16,8 @@ from scipy.linalg import block_diag
 from connect.contrasts import contrast_of, levels_of
 from connect.errors import UserError
 from connect.estimable import check_columns_differ, check_groups, check_participants, check_sessions
-from connect.formulas import BASELINE, MOTION, has_baseline, is_number, motion_of, words_of
-from connect.settings.model import Model
+from connect.formulas import BASELINE, MOTION, has_baseline, is_number, motion_of
+from connect.settings.model import Model, words_of
 
 COLOURS = r"\x1b\[[\d;]*m|[\u29d8-\u29db]"
 """What formulaic puts around the wrong part of a formula for a terminal."""
@@ -149,8 +149,19 @@ def asked(rows: pd.DataFrame, model: Model, where: object) -> Asked:
     return Asked(matrix, names, block_diag(*(one.contrast for one in found)), found[0].arms, scale=found[0].scale)
 
 
+def matrix_of(rows: pd.DataFrame, model: Model, where: object) -> ModelMatrix:
+    """Return the design matrix of a model over its rows, with motion and without the value before.
+
+    Raises
+    ------
+    UserError
+        If the formula does not fit the table.
+    """
+    return _matrix(_formula(model, where), rows, where)
+
+
 def _asked_of_part(rows: pd.DataFrame, model: Model, where: object) -> Asked:
-    matrix = _matrix(_formula(model, where), rows, where)
+    matrix = matrix_of(rows, model, where)
     columns = tuple(str(name) for name in matrix.columns)
     values = np.array(matrix, dtype=np.float64)
     if model.outcome == "sessions":

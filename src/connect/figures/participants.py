@@ -9,10 +9,11 @@ import pandas as pd
 
 from connect.changes import CHANGE, Part, weights
 from connect.figures import PHASES, Inputs
-from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, is_number, words_of
-from connect.outcome import PHASES as PHASES_OF
+from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, is_number
 from connect.parcels import PRIMARY
 from connect.people import word
+from connect.rows import PHASES as PHASES_OF
+from connect.settings.model import words_of
 from connect.words import Contrast, conditions_in
 
 

@@ -20,7 +20,7 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, quality, sections, trust, wording
+from connect.report import methods, numbers, quality, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
@@ -112,7 +112,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
             model,
             primary(records, {**universe, "model": model.stem}),
             tables,
-            _pictures(model, recipes, figures, "model"),
+            _pictures(model, recipes, figures, "relation" if read(Model, model).relation else "model"),
             read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
         )
         for model in models
@@ -193,18 +193,18 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) 
     excluded = scans.loc[scans["kept"] == "no", "reason"]
     lines = [
         f"{summary['question']} {wording.effect(summary)}: {wording.sizes(summary)}, "
-        f"p = {wording.p_value(found['p'], summary['alpha'])} "
+        f"p = {numbers.p_value(found['p'], summary['alpha'])} "
         f"({wording.counted(summary)}); the gate is {summary['gate']}.",
-        f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
+        f"Analysed: {numbers.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
-        f"{wording.people(len(reasons))}{_because(reasons)}.",
+        f"{numbers.people(len(reasons))}{_because(reasons)}.",
         *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans, limits)),
     ]
-    return "\n".join(lines).replace(wording.MINUS, "-").replace("’", "'") + "\n"
+    return "\n".join(lines).replace(numbers.MINUS, "-").replace("’", "'") + "\n"
 
 
 def _because(reasons: Sequence[str] | pd.Series[str]) -> str:
-    return f" ({wording.counts(reasons)})" if len(reasons) else ""
+    return f" ({numbers.counts(reasons)})" if len(reasons) else ""
 
 
 def _environment() -> Environment:
@@ -215,7 +215,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, quality, sections, trust, wording):
+    for module in (methods, numbers, quality, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }

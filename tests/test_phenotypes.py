@@ -293,7 +293,7 @@ NOTE = "below the limit of detection (5 ug/dL): "
         ("missing", None, "missing"),
     ],
 )
-@pytest.mark.parametrize("cell", ["<5", "< 5", "<5.0", "< 3"])
+@pytest.mark.parametrize("cell", ["<5", "< 5", "<5.0", "< 3", "<LOD", "< lod"])
 def test_below_the_limit_of_detection(study: Study, cell: str, rule: str, value: float | None, words: str) -> None:
     study.table(f"participant_id|session_id|cortisol\n01|pre|{cell}\n01|post|4.9\n02|pre|5\n02|post|6")
     made = study.run({**HORMONE, **LIMIT, "below_limit": rule})
@@ -314,6 +314,9 @@ def test_limits_are_told_in_the_unit_of_the_column(study: Study) -> None:
 def test_cells_below_a_limit_need_one_that_is_not_lower(study: Study) -> None:
     study.table("participant_id|cortisol\n01|<7\n02|8")
     assert "sub-01 ses-pre: <7" in study.refused(HORMONE).got
+    study.table("participant_id|cortisol\n01|<LOD\n02|8")
+    assert "sub-01 ses-pre: <LOD" in study.refused(HORMONE).got
+    study.table("participant_id|cortisol\n01|<7\n02|8")
     error = study.refused({**HORMONE, **LIMIT, "below_limit": "half"})
     assert "sub-01 ses-pre: <7" in error.got
     assert "5 ug/dL" in error.must

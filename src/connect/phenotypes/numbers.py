@@ -16,14 +16,16 @@ from connect.phenotypes.units import check_unit, is_score, is_unit, same_unit
 from connect.settings.phenotype import SCORE, Phenotype
 from connect.tables import read_record
 
+_BELOW = re.compile(r"<\s*(LOD|LLOD|DL)", re.IGNORECASE)
 _CELL = re.compile(r"(?P<sign><?)\s*(?P<number>[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(?P<rest>.*)")
 
 
 def numbers(cells: pd.DataFrame, where: object) -> pd.DataFrame:
     """Return cells with what they say: ``number`` as it was measured, ``under`` and ``lack``.
 
-    ``under`` is the limit that a cell such as ``<5`` names, else NaN; its number is missing then. ``lack`` says in
-    words why a number is missing, and is empty where it is not. Times are made numbers too.
+    ``under`` is the limit that a cell such as ``<5`` names, 0 for one such as ``<LOD``, which names none, and NaN for
+    others; the number of a cell below a limit is missing. ``lack`` says in words why a number is missing, and is empty
+    where it is not. Times are made numbers too.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def numbers(cells: pd.DataFrame, where: object) -> pd.DataFrame:
     odd = pd.Series([not part for part in parts], index=cells.index)
     if odd.any():
         must = "numbers, or n/a where a value is missing"
-        todo = "correct the cells; below the limit of detection write `<` and the limit, as `<5`"
+        todo = "correct the cells; below the limit of detection write `<` and the limit, as `<5`, or `<LOD`"
         raise UserError(where, must, shown(cells[odd]), todo)
     rest = pd.Series([part["rest"] for part in parts], index=cells.index)
     if (rest != "").any():
@@ -92,6 +94,8 @@ def _told(cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def _part(cell: Any) -> dict[str, str]:
     """Return the sign, number and unit of a cell, nothing for text; a missing one has an empty number."""
+    if isinstance(cell, str) and _BELOW.fullmatch(cell):
+        return {"sign": "<", "number": "0", "rest": ""}
     if isinstance(cell, str):
         match = _CELL.fullmatch(cell)
         return match.groupdict() if match and (not match["rest"] or is_unit(match["rest"])) else {}
@@ -116,7 +120,7 @@ def _times(cells: pd.DataFrame, where: object) -> pd.Series[float]:
     times = pd.to_numeric(bare, errors="coerce").astype(float)
     odd = times.isna() & cells["timed"]
     if odd.any():
-        rows = cells[odd].assign(cell=cells["time"].fillna("n/a"), time=float("nan"))
+        rows = cells[odd].assign(cell=cells["time"].astype(object).fillna("n/a"), time=float("nan"))
         must = "the time of each sample, a number of minutes"
         raise UserError(where, must, shown(rows), "correct the cells of the time")
     return times

@@ -106,7 +106,8 @@ def absent_of(settings: Phenotype, who: Who, about: Sequence[tuple[str, str]], t
     later = {} if timed else {pair: "measured at baseline only" for pair in pairs if pair[1] != who.baseline}
     if "{" not in settings.file:
         return later
-    return later | {pair: "no file" for pair in pairs if pair not in about and (pair[0], "") not in about}
+    there = set(about)
+    return later | {pair: "no file" for pair in pairs if not there & {pair, (pair[0], "")}}
 
 
 def read_cells(settings: Phenotype, columns: Mapping[str, str], who: Who, where: object) -> Found:

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from connect.config import setting, suggest
 from connect.errors import UserError
@@ -111,6 +111,8 @@ class Phenotype:
     of the `heart`.
     """
 
+    one_of: ClassVar[tuple[str, ...]] = ("column", "score", "heart")
+
     title: str = setting("name for figures and the report")
     higher: str = setting("what a higher value means, in words, such as `less secure attachment`")
     unit: str = setting(
@@ -166,7 +168,7 @@ class Phenotype:
             _check_template("key column", self.column, ("session", *needed), needed)
 
     def _check_source(self) -> None:
-        kinds = [name for name in ("column", "score", "heart") if getattr(self, name)]
+        kinds = [name for name in self.one_of if getattr(self, name)]
         if len(kinds) != 1:
             must = "exactly one source: `column` (with or without `samples`), `score` or `heart`"
             todo = "add one" if not kinds else "take all but one out"

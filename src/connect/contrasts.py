@@ -39,7 +39,7 @@ def contrast_of(model: Model, matrix: ModelMatrix, rows: pd.DataFrame, where: ob
     found = []
     for chosen in product(*steps):
         changes = [(prod(weight for weight, _ in moves), [to for _, to in moves]) for moves in product(*chosen)]
-        found.append(sum(weight * _expected(targets, matrix, rows) for weight, targets in changes))
+        found.append(sum(weight * expected(targets, matrix, rows) for weight, targets in changes))
     contrast = np.array(found)
     if np.linalg.matrix_rank(contrast) < len(contrast):
         got = f"`{text}`, which the formula `{model.formula}` does not tell apart"
@@ -78,8 +78,18 @@ def _steps(
     raise UserError(place, listed, text, f"correct the contrast{near}")
 
 
-def _expected(targets: Sequence[Target], matrix: ModelMatrix, rows: pd.DataFrame) -> np.ndarray:
-    """Return the mean row of the design matrix ``(k,)`` if columns had other values in all rows."""
+def expected(targets: Sequence[Target], matrix: ModelMatrix, rows: pd.DataFrame) -> np.ndarray:
+    """Return the mean row of the design matrix ``(k,)`` if columns had other values in all rows.
+
+    Parameters
+    ----------
+    targets
+        Columns, the value that each is given, and whether that is added to what stands there.
+    matrix
+        The design matrix.
+    rows
+        Rows from which it was made.
+    """
     moved = rows.assign(**{name: rows[name] + value if added else value for name, value, added in targets})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

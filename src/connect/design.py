@@ -149,8 +149,19 @@ def asked(rows: pd.DataFrame, model: Model, where: object) -> Asked:
     return Asked(matrix, names, block_diag(*(one.contrast for one in found)), found[0].arms, scale=found[0].scale)
 
 
+def matrix_of(rows: pd.DataFrame, model: Model, where: object) -> ModelMatrix:
+    """Return the design matrix of a model over its rows, with motion and without the value before.
+
+    Raises
+    ------
+    UserError
+        If the formula does not fit the table.
+    """
+    return _matrix(_formula(model, where), rows, where)
+
+
 def _asked_of_part(rows: pd.DataFrame, model: Model, where: object) -> Asked:
-    matrix = _matrix(_formula(model, where), rows, where)
+    matrix = matrix_of(rows, model, where)
     columns = tuple(str(name) for name in matrix.columns)
     values = np.array(matrix, dtype=np.float64)
     if model.outcome == "sessions":

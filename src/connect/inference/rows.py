@@ -29,7 +29,8 @@ class Space:
         Basis of the effect with the nuisance regressed out ``(n, q)``.
     moved
         Basis of the part of the nuisance that rearrangements change ``(n, m)``, m at most k - q. Of the rest, such as
-        an intercept under permutations, the product with rearranged residuals stays 0.
+        an intercept under permutations, or a column of one participant whose sessions flip together, the product with
+        rearranged residuals stays 0.
     """
 
     nuisance: np.ndarray
@@ -55,7 +56,8 @@ def space(design: Design) -> Space:
     """Return the bases of a design."""
     nuisance = basis(design.nuisance)
     effect = basis(design.effect - nuisance @ (nuisance.T @ design.effect))
-    return Space(nuisance, effect, nuisance if design.flips else _moved(nuisance, Arrangements(design, 1, 0)))
+    moves = Arrangements(design, 1, 0)
+    return Space(nuisance, effect, _flipped(nuisance, moves) if design.flips else _moved(nuisance, moves))
 
 
 def basis(columns: np.ndarray) -> np.ndarray:
@@ -114,4 +116,15 @@ def _moved(nuisance: np.ndarray, moves: Arrangements) -> np.ndarray:
             average[np.ix_(place, place)] = 1 / len(place)
     share, directions = np.linalg.eigh(nuisance.T @ average @ nuisance)
     found: np.ndarray = nuisance @ directions[:, share < 1 - 1e-9]
+    return found
+
+
+def _flipped(nuisance: np.ndarray, moves: Arrangements) -> np.ndarray:
+    """Return the part of a basis that sign flips change: what is not of one unit, or of several, each by itself."""
+    own = np.empty(nuisance.shape)
+    for unit in moves.units:
+        own[unit] = (nuisance[unit] @ nuisance[unit].T) @ nuisance[unit]
+    kept, directions = np.linalg.eigh(nuisance.T @ own)
+    moved = kept < 1 - 1e-9
+    found: np.ndarray = nuisance if moved.all() else nuisance @ directions[:, moved]
     return found

@@ -160,18 +160,38 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
         for row, at in enumerate(found.at)
     ]  # fmt: skip
     compares = " - " in model.contrast or "[" not in model.contrast
-    region = described_region(johnson_neyman(values, rows, model, study.where)) if compares else None
+    region = described_region(johnson_neyman(values, rows, model, study.where), rows) if compares else None
     return pd.DataFrame(table), region
 
 
-def described_region(found: Region) -> dict[str, Any] | None:
-    """Return the ranges of the moderator in which the effect on the primary quantity is significant; None is no end."""
+def described_region(found: Region, rows: pd.DataFrame) -> dict[str, Any] | None:
+    """Return where on the moderator the effect on the primary quantity is significant, as far as participants reach.
+
+    Parameters
+    ----------
+    found
+        Its bounds.
+    rows
+        One row per participant, with the moderator.
+
+    Returns
+    -------
+    dict or None
+        The `moderator`, `ranges` of it, in which None is no end among the participants, and the `share` of these that
+        is there; None if the quantity was not tested.
+    """
     place = list(QUANTITIES).index(PRIMARY)
     where, low, high = str(found.where[place]), float(found.low[place]), float(found.high[place])
-    ranges = {"outside": [[None, low], [high, None]], "inside": [[low, high]], "none": []}
-    if where not in ranges:
+    least, most = float(rows[found.moderator].min()), float(rows[found.moderator].max())
+    ends = {"outside": [(-np.inf, low), (high, np.inf)], "inside": [(low, high)], "none": []}
+    if where not in ends:
         return None
-    return {"moderator": found.moderator, "ranges": ranges[where], "share": float(found.share[place])}
+    ranges = [
+        [None if start <= least else start, None if end >= most else end]
+        for start, end in ends[where]
+        if start <= most and end >= least
+    ]
+    return {"moderator": found.moderator, "ranges": ranges, "share": float(found.share[place])}
 
 
 def _has_slopes(model: Model, rows: pd.DataFrame) -> bool:

@@ -127,7 +127,7 @@ def effect_unit(summary: Mapping[str, Any]) -> str:
 def per_slope(summary: Mapping[str, Any]) -> str:
     """Return what the estimates of a model are divided by: the units of the columns whose slope they are."""
     units = {MOTION: "mm", MOTION_LEVEL: "mm"} | ({"weeks": "week"} if summary["outcome"] == "sessions" else {})
-    units |= {name: _unit(one) for name, one in summary["phenotypes"].items()}
+    units |= {name: _unit(one).replace("score", "point") for name, one in summary["phenotypes"].items()}
     return " ".join(f"per {units.get(name, f'unit of {name}')}" for name in Contrast.of(summary).slopes)
 
 

@@ -19,6 +19,7 @@ rule report:
         edge_tests=of_models("edge_tests"),
         components=of_models("components"),
         people=of_models("people"),
+        slopes=slopes,
         summaries=lambda wildcards: comparisons(wildcards.cohort),
         assessments=lambda wildcards: assessments(wildcards.cohort),
         recipes=[choice("figures", figure) for figure in PLAN.figures],
@@ -39,4 +40,4 @@ rule report:
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {params.summaries:q}"
         " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
-        " --trusts {input.trusts:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"
+        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

@@ -140,7 +140,8 @@ def _scatter(axes: Axes, cloud: Cloud, inputs: Inputs, width: float) -> None:
     note = ", adjusted" if adjusted else ""
     x_note = "" if cloud.lines == "each" else note
     axes.set_xlabel(wrapped(with_unit(inputs.model.relation, inputs.summary) + suffix + x_note, 0.9 * width))
-    axes.set_ylabel(wrapped(value_label(inputs) + suffix + note, 0.75 * width))
+    text = f"{QUANTITIES[PRIMARY]}: ".replace(" x ", " × ") + value_label(inputs)
+    axes.set_ylabel(wrapped(text[:1].upper() + text[1:] + suffix + note, 0.6 * width))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     n = f"n = {inputs.summary['n']}"
     sessions = inputs.summary["n_sessions"]

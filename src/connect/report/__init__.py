@@ -31,6 +31,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
+from connect.words import in_words
 
 
 def report(  # noqa: PLR0913 - one parameter for each file
@@ -54,6 +55,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
     recipes: Sequence[Path] = (),
     figures: Sequence[Path] = (),
     trusts: Sequence[Path] = (),
+    slopes: Sequence[Path] = (),
 ) -> None:
     """Write the page of a cohort, and its answer in a few lines.
 
@@ -101,6 +103,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
         about the cohort for the primary model.
     trusts
         Which tests to trust, from the challenge stage: a record per model, in a folder of its name, or none.
+    slopes
+        Slopes in each arm, from the relate stage: a table per model that is about a phenotype, likewise.
     """
     settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
     records = [read_record(path) for path in summaries]
@@ -114,6 +118,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
             tables,
             _pictures(model, recipes, figures, "relation" if read(Model, model).relation else "model"),
             read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
+            slopes,
         )
         for model in models
     ]
@@ -220,6 +225,7 @@ def _environment() -> Environment:
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
+    made.filters["in_words"] = in_words
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),
@@ -237,10 +243,12 @@ def _result(
     tables: Mapping[str, Sequence[Path]],
     pictures: tuple[Picture, ...],
     trusted: Mapping[str, Any] | None,
+    slopes: Sequence[Path],
 ) -> Result:
     found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
     people, components = found.pop("people"), found.pop("components")
-    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted)
+    own = sections.rows(read_table(_of_model(path.stem, "slopes", slopes))) if summary["relation"] else []
+    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted, own)
 
 
 def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:

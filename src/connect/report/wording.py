@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 from connect.parcels import QUANTITIES
 from connect.report.numbers import MISSING, bounded, missing, number, p_value
 from connect.settings.model import OUTCOMES
-from connect.words import degrees_between, effect_label, effect_unit
+from connect.words import degrees_between, effect_label, effect_unit, in_words
+
+CORRELATION: Mapping[str, str] = {
+    "pearson": "r",
+    "spearman": "rank r",
+    "percentage-bend": "bend r",
+    "repeated": "r within participants",
+}
+"""Correlations as effect sizes."""
 
 
 def counted(summary: Mapping[str, Any]) -> str:
@@ -37,7 +45,7 @@ def covariates(summary: Mapping[str, Any]) -> bool:
 def effect(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimate of a summary is."""
     arms, condition, noun = _arms(summary), summary["condition"].replace(" - ", " minus "), outcome(summary)
-    if " : " in summary["contrast"]:
+    if " : " in summary["contrast"] or summary["relation"]:
         return effect_label(summary).replace(" − ", " minus ")
     if arms:
         text = f"Difference in {noun}, {arms[0]} minus {arms[1]}"
@@ -77,7 +85,8 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if arms:
         return f"connectivity {more} more, or {less} less, in {arms[0]} than in {arms[1]}" + (under and f",{under}")
     if summary["contrast"] != "mean":
-        return f"connectivity {more} more, or {less} less, in participants with more {summary['contrast']}{under}"
+        name = in_words(summary["contrast"], summary)
+        return f"connectivity {more} more, or {less} less, in participants with more {name}{under}"
     return f"connectivity {more} more, or {less} less,{under}" if second else f"connectivity {more}{under}"
 
 
@@ -93,7 +102,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     """Return the estimate, or the effect size where there is none, as in tests of any difference among arms."""
     found = summary["primary"]
     if together(summary):
-        shown, name = bounded(found["g"], found["g_low"], found["g_high"]), size(summary)
+        shown, name = bounded(*sized(summary).values()), size(summary)
     else:
         shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
     value, _, interval = shown.partition(" ")
@@ -108,7 +117,7 @@ def degrees(summary: Mapping[str, Any]) -> str:
 def sizes(summary: Mapping[str, Any]) -> str:
     """Return the estimate with its unit and interval if there is one, and the effect size with its own."""
     found, level_ = summary["primary"], f"({level(summary)} CI)"
-    standardised = f"{size(summary)} {bounded(found['g'], found['g_low'], found['g_high'])}"
+    standardised = f"{size(summary)} {bounded(*sized(summary).values())}"
     if together(summary):
         return f"{standardised} {level_}"
     return f"{bounded(found['estimate'], found['ci_low'], found['ci_high'])} {unit(summary)} {level_}, {standardised}"
@@ -130,7 +139,44 @@ def size(summary: Mapping[str, Any]) -> str:
     """Return the name of the effect size of a summary."""
     if together(summary):
         return "Cohen’s f"
+    if size_key(summary) == "r":
+        kind = CORRELATION[summary["correlation"]]
+        return kind if summary["correlation"] == "repeated" or not covariates(summary) else f"Partial {kind}"
     return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
+
+
+def size_key(summary: Mapping[str, Any]) -> str:
+    """Return the column of the effect size: a correlation if the question is about a phenotype, else Hedges' g."""
+    return "r" if summary["relation"] and "r" in summary["primary"] else "g"
+
+
+def sized(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the effect size of the primary quantity with its bounds."""
+    key, found = size_key(summary), summary["primary"]
+    return {"value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"]}
+
+
+def region_in_words(summary: Mapping[str, Any]) -> str:
+    """Return at which values of the moderator arms differ in the primary quantity (Johnson-Neyman), in a sentence."""
+    region = summary["region"]
+    if region is None:
+        return ""
+    name, alpha = in_words(region["moderator"], summary), f"{summary['alpha']:g}"
+    if not region["ranges"]:
+        return f"At no value of {name} is the effect on emotion × cognition connectivity significant at {alpha}."
+    texts = [_between(low, high) for low, high in region["ranges"]]
+    share = f"{100 * region['share']:.0f} % of the participants"
+    return (
+        f"The effect on emotion × cognition connectivity is significant at {alpha} where {name} is {' or '.join(texts)} "
+        f"({share} are there; Johnson-Neyman). This holds at each value by itself, not over all together."
+    )
+
+
+def _between(low: float | None, high: float | None) -> str:
+    """Return a range in words; None is no bound among the participants."""
+    if low is None or high is None:
+        return "anywhere" if low == high else f"below {number(high)}" if low is None else f"above {number(low)}"
+    return f"from {number(low)} to {number(high)}"
 
 
 def level(summary: Mapping[str, Any]) -> str:

@@ -127,9 +127,7 @@ def select(
         reason = reason_of(subject, model, (*names, *make.own_times) if model.outcome == "rate" else names)
         own = [] if reason else list(make.of(subject))
         reason = reason or ("" if own else lost_sessions(subject["participant_id"], make.needed, sessions.table, kept))
-        own = (
-            [] if reason else [row for row in own if not np.isnan([row.shown[name] for name in measured.columns]).any()]
-        )
+        own = [] if reason else make.complete(own)
         reason = reason or ("" if own else make.lacks(subject["participant_id"]))
         shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *names, *make.times))}
         moved = {make.motion: make.motion_over(own)}

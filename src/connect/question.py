@@ -10,6 +10,7 @@ import pandas as pd
 
 from connect.columns import Values
 from connect.design import Asked, Design, asked, design
+from connect.errors import UserError
 from connect.formulas import groups, has_baseline, motion_of
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
@@ -17,6 +18,7 @@ from connect.inference.correlation import Correlation, Kind, partial_correlation
 from connect.inference.mixed import f_test_mixed, fit_mixed, orthonormal, variance_ratio
 from connect.inference.mixed_test import mixed_test
 from connect.inference.permutation import Listener
+from connect.inference.repeated import repeated_design
 from connect.inference.rows import space
 from connect.inference.unequal import unequal_fit, unequal_test, variance_ratios
 from connect.methods import METHODS, arm_column, labels_of, method_of
@@ -210,6 +212,8 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     UserError
         What :func:`connect.design.asked` and :func:`connect.methods.method_of` raise.
     """
+    if model.correlation == "repeated":
+        return _within_participants(rows, model, where)
     names = [name for name in (*words_of(model.formula), motion_of(model)) if name in rows]
     shown = transformed_rows(rows, names, _kind(model))
     made, arranged = asked(shown, model, where), design(shown, model, where)
@@ -217,6 +221,23 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
         blocks = rows[model.whole_block or "participant_id"].to_numpy()
         arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
     return Question(model, rows, made, arranged, method_of(model, made, rows, where))
+
+
+def _within_participants(rows: pd.DataFrame, model: Model, where: object) -> Question:
+    """Return the question of a correlation within participants, each of whom has a level of their own."""
+    made = asked(rows, model, where)
+    name = model.contrast.strip()
+    if name not in made.columns or name not in rows:
+        must = "one numeric column for `correlation: repeated`"
+        raise UserError(f"{where}, key contrast", must, model.contrast, "name the measure alone")
+    others = [column for column in made.columns if column not in ("Intercept", name)]
+    covariates = made.matrix[:, [made.columns.index(column) for column in others]]
+    measure = rows[name].to_numpy(dtype=np.float64)
+    arranged = repeated_design(measure, rows["participant_id"].to_numpy(), covariates, (name, *others), where)
+    matrix = np.column_stack([arranged.effect, arranged.nuisance])
+    weights = np.eye(1, matrix.shape[1])
+    found = Asked(matrix, (name, *others), weights, "", scale=float(measure.std(ddof=1)))
+    return Question(model, rows, found, arranged, "repeated")
 
 
 def _kind(model: Model) -> Kind:

@@ -74,10 +74,23 @@ class Rows:
         rated = any(moment == "rate" for _, moment in self.measured.columns.values())
         return self._weeks_between(subject, self.measured.part) if rated else np.nan
 
+    def complete(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows of a participant that miss no phenotype; none if they are too few."""
+        names = self.measured.columns
+        found = [row for row in rows if not any(np.isnan(row.shown[name]) for name in names)]
+        return found if len(found) >= self.least else []
+
     def lacks(self, participant: str) -> str:
         """Return why a participant has no row without a missing phenotype."""
-        reasons = [self.measured.reason(participant, part) for part in self.parts]
-        return next(filter(None, reasons), "") or f"no session with {' and '.join(self.measured.columns)}"
+        if self.model.outcome == "sessions":
+            few = "no session" if self.least == 1 else "fewer than two sessions"
+            return f"{few} with {' and '.join(self.measured.columns)}"
+        return next(filter(None, (self.measured.reason(participant, part) for part in self.parts)), "")
+
+    @property
+    def least(self) -> int:
+        """Rows that a participant must have: two for a correlation within participants."""
+        return 2 if self.model.correlation == "repeated" else 1
 
     @property
     def times(self) -> tuple[str, ...]:
@@ -115,7 +128,7 @@ class Rows:
                 continue
             kernel = np.zeros(len(table))
             kernel[row] = 1.0
-            shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
+            shown = {name: session[name] for name in ("session_id", "phase", "condition")} | {"part": 0, "weeks": weeks}
             measures = self.measured.of_session(subject["participant_id"], session["session_id"].removeprefix("ses-"))
             yield Row({**shown, **measures, self.motion: session["mean_fd"]}, _sparse(kernel))
 

@@ -169,7 +169,8 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Com
     numbers = statistic_values(
         sessions.connectomes, sessions.table, study.parcels.assign(domain=domain), outcome.use, own
     )
-    values = session_values(sessions, domain, outcome, numbers)
+    each = [name for name, (_, moment) in study.model.measured.items() if moment == "session" and name in outcome.rows]
+    values = session_values(sessions, domain, outcome, numbers, each)
     levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
     edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
@@ -183,9 +184,15 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Com
 
 
 def session_values(
-    sessions: Sessions, domain: np.ndarray, outcome: Outcome, statistics: Mapping[str, np.ndarray]
+    sessions: Sessions,
+    domain: np.ndarray,
+    outcome: Outcome,
+    statistics: Mapping[str, np.ndarray],
+    measured: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the domain-level quantities and statistics of every session, over the edges that all sessions in use have.
+
+    ``measured`` are the phenotypes of which each session has a value of its own.
 
     Raises
     ------
@@ -194,6 +201,9 @@ def session_values(
     """
     known = [name for name in outcome.people if name not in (*sessions.table, "fd_change", "reason")]
     table = sessions.table.merge(outcome.people[["participant_id", *known]], on="participant_id", how="left")
+    if measured:
+        own = outcome.rows[["participant_id", "session_id", *measured]]
+        table = table.merge(own, on=["participant_id", "session_id"], how="left")
     values = domain_values(sessions.connectomes, domain, outcome.use)
     table = table.assign(condition=table["condition"].replace("", None), **values)
     for name in statistics:

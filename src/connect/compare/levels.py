@@ -139,7 +139,7 @@ def _only_correlated(found: Fit, correlated: Mapping[str, np.ndarray]) -> Fit:
 
 def _evidence(question: Question, found: Fit, tested: Tested) -> dict[str, np.ndarray]:
     """Return what there is for one contrast with the same degrees of freedom in all columns."""
-    if question.together or question.method == "mixed":
+    if question.together or question.method in ("mixed", "repeated"):
         return {}
     model, df, n_effective = question.model, question.df, question.n_effective
     columns = {"log10_bf": log10_bayes_factor(found.statistic, df, n_effective)}

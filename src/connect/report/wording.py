@@ -167,7 +167,8 @@ def region_in_words(summary: Mapping[str, Any]) -> str:
     texts = [_between(low, high) for low, high in region["ranges"]]
     share = f"{100 * region['share']:.0f} % of the participants"
     return (
-        f"The effect on emotion × cognition connectivity is significant at {alpha} where {name} is {' or '.join(texts)} "
+        f"The effect on emotion × cognition connectivity is significant at {alpha} where {name} is "
+        f"{' or '.join(texts)} "
         f"({share} are there; Johnson-Neyman). This holds at each value by itself, not over all together."
     )
 

@@ -18,9 +18,9 @@ from connect.changes import Sessions, by_session, parts_of
 from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
-from connect.compare.scanners import check_scanners
 from connect.compare.summary import summarise
 from connect.config import read
+from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.motion import motion_test
 from connect.outcome import Outcome, phases_of, select
@@ -123,7 +123,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     parts = parts_of(settings.condition, plan, model, phases_of(settings))
     outcome = select(sessions, subjects, screened, settings, parts, plan, model)
     asked = question(outcome.rows, settings, model)
-    check_scanners(rows, outcome, asked, plan, scans)
+    acquired = check_acquisition(rows, subjects, outcome, asked, plan, scans)
     own = {path.stem: read(Statistic, path) for path in statistics}
     numbers = statistic_values(sessions.connectomes, sessions.table, parcels.assign(domain=domain), outcome.use, own)
     table = session_values(sessions, domain, outcome, numbers)
@@ -143,7 +143,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     told = {
         "statistics": described_statistics(own),
         "variances": asked.variances(edges),
-        "cautions": cautions(asked, edges, before),
+        "cautions": [*acquired, *cautions(asked, edges, before)],
     }
     write_record(summary, {**names, "unit": unit, **record, **told, "motion": moved})
 

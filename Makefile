@@ -42,6 +42,7 @@ docs: $(VENV)/ready ## regenerate the reference pages and the schemas
 bench: $(VENV)/ready ## time reading and inference against their peers
 	python benchmarks/parcellate.py
 	python benchmarks/compare.py
+	python benchmarks/relate.py
 
 scale: $(VENV)/ready ## measure planning, overhead and memory up to 10,000 scans
 	python benchmarks/scale.py

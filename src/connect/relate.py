@@ -17,8 +17,8 @@ import pandas as pd
 from connect.columns import Values
 from connect.compare import compared
 from connect.compare.families import Regions
-from connect.compare.scanners import check_scanners
 from connect.config import read
+from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.formulas import has_baseline
 from connect.inference.slopes import Region, johnson_neyman, simple_slopes
@@ -121,8 +121,8 @@ def relate(  # noqa: PLR0913 - one parameter for each file
         todo = "name the phenotype under `phenotypes` and its column in the contrast, or run `connect compare`"
         raise UserError(model, "a contrast that is the slope of a phenotype", study.model.contrast, todo)
     asked = question(study.outcome.rows, study.model, model)
-    check_scanners(study.scans, study.outcome, asked, study.cohort, scans)
-    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics})
+    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
+    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
     found.write(domain_tests, network_tests, edge_tests, components, values, people)
     table, region = moderation(study)
     write_table(slopes, table, SLOPE_COLUMNS)

@@ -39,6 +39,8 @@ class Study:
         Domain of each parcel ``(n_parcels,)``.
     scans
         Kept scans, one row each.
+    subjects
+        The participants table.
     sessions
         Connectomes per participant and session.
     outcome
@@ -52,6 +54,7 @@ class Study:
     parcels: pd.DataFrame
     domain: np.ndarray
     scans: pd.DataFrame
+    subjects: pd.DataFrame
     sessions: Sessions
     outcome: Outcome
     where: Path
@@ -79,7 +82,7 @@ def read_study(  # noqa: PLR0913 - one parameter for each file
     parts = parts_of(settings.condition, plan, model, phases_of(settings))
     measured = persons(read_measured(phenotypes), settings, plan, _mean_of(parts, settings))
     outcome = select(sessions, subjects, screened, settings, parts, plan, model, measured)
-    return Study(settings, plan, parcels, domain, rows, sessions, outcome, model)
+    return Study(settings, plan, parcels, domain, rows, subjects, sessions, outcome, model)
 
 
 def _mean_of(parts: Sequence[Part], model: Model) -> Part:

@@ -17,6 +17,7 @@ from statsmodels.formula.api import ols
 
 from connect.changes import conditions_of
 from connect.cli import main
+from connect.confounded import association
 from connect.errors import UserError
 from connect.question import question
 from connect.settings.cohort import Cohort, Session
@@ -151,7 +152,7 @@ def cohort(folder: Path, labels: dict[str, dict[str, str]], n: int) -> Study:
     kept = pd.DataFrame(
         [(name, f"ses-{label}", f"{name}_ses-{label}") for name in names for label in labels],
         columns=["participant_id", "session_id", "scan"],
-    ).assign(run=None, kept="yes", reason=None, scanner="Siemens Prisma 3T")
+    ).assign(run=None, kept="yes", reason=None, scanner="Siemens Prisma 3T", tr=2.0)
     kept["mean_fd"] = rng.uniform(0.1, 0.3, len(kept)).round(4)
     participants = pd.DataFrame(
         {
@@ -804,25 +805,80 @@ def test_running_again_gives_the_same_bytes(study: Study) -> None:
 OTHER = "GE MR750 3T"
 
 
+@pytest.mark.parametrize(("key", "name", "other"), [("scanner", "scanner", OTHER), ("tr", "TR", 2.2)])
 @pytest.mark.parametrize(
     ("model", "where", "must"),
     [
-        (MEAN, "session_id == 'ses-post'", "used before and after"),
-        (GROUPS, "session_id == 'ses-post' and arm == 'training'", "not that of the arm"),
-        ({**GROUPS, "outcome": "pre"}, "arm == 'training'", "arms that share a scanner"),
+        (MEAN, "session_id == 'ses-post'", "a {} that was used before and after"),
+        (GROUPS, "session_id == 'ses-post' and arm == 'training'", "a change of {} that is not that of the arm"),
+        ({**GROUPS, "outcome": "pre"}, "arm == 'training'", "arms that share a {}"),
     ],
 )
-def test_a_scanner_that_cannot_be_told_from_the_effect_is_refused(
-    study: Study, capsys: pytest.CaptureFixture[str], model: dict[str, Any], where: str, must: str
-) -> None:
+def test_what_cannot_be_told_from_the_effect_is_refused_and_what_hardly_can_is_told(
+    study: Study, capsys: pytest.CaptureFixture[str], model: dict[str, Any], where: str, must: str,
+    key: str, name: str, other: Any,
+) -> None:  # fmt: skip
     table = study.kept.merge(study.participants, on="participant_id")
-    moved = table.eval(where).to_numpy()
-    study.kept.loc[moved, "scanner"] = OTHER
-    assert must in told(study, capsys, model)["must be"]
-    study.kept.loc[np.flatnonzero(moved)[0], "scanner"] = "Siemens Prisma 3T"
-    assert study.run(**model).summary["n"] == 10
-    study.kept.loc[moved, "scanner"] = None
-    assert study.run(**model).summary["n"] == 10
+    moved, usual = table.eval(where).to_numpy(), study.kept[key].iloc[0]
+    study.kept.loc[moved, key] = other
+    message = told(study, capsys, model)
+    assert message["must be"] == must.format(name)
+    assert f"that of the {name} cannot be told apart" in message["to do"]
+    study.kept.loc[np.flatnonzero(moved)[0], key] = usual
+    caution = study.run(**model).summary["cautions"][0]
+    assert f"{name} goes along with (Cramér's V 0." in caution
+    assert ("the session (post: " if model == MEAN else "the arm (training: ") in caution
+    study.kept.loc[moved, key] = None
+    assert not any(name in one for one in study.run(**model).summary["cautions"])
+
+
+def test_arms_without_a_common_site_are_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    study.participants["site"] = [1, 2] * 5
+    message = told(study, capsys, GROUPS)
+    assert message["must be"] == "arms that share a site"
+    assert message["got"] == "training: 1; waiting: 2"
+    assert "whole_block: site" in message["to do"]
+    study.participants["site"] = [1, 2, 3, 4, 5, 2, 1, 4, 3, 2]
+    assert study.run(**GROUPS, whole_block="site").summary["cautions"] == []
+    study.participants["site"] = [1, 2, 1, 2, 1, 2, 1, 2, 1, 1]
+    assert "the site goes along with" in study.run(**GROUPS).summary["cautions"][0]
+    assert study.run(**GROUPS, within_block="site").summary["cautions"] == []
+    study.participants["site"] = [1, 2, 2, 1, 1, 2, 2, 1, 1, 1]
+    assert study.run(**GROUPS).summary["cautions"] == []
+
+
+@pytest.mark.parametrize("columns", [("site_pre", "site_post"), ("site", "site_ses-post")])
+def test_a_site_of_sessions_is_that_of_the_change(
+    study: Study, capsys: pytest.CaptureFixture[str], columns: tuple[str, str]
+) -> None:
+    study.participants[columns[0]], study.participants[columns[1]] = "north", "south"
+    message = told(study, capsys, MEAN)
+    assert message["must be"] == "a site that was used before and after"
+    assert message["got"] == "pre: north; post: south"
+
+
+def test_the_change_of_arms_on_scanners_of_their_own_is_told_with_a_caution(study: Study) -> None:
+    arms = study.kept.merge(study.participants, on="participant_id")["arm"]
+    study.kept["scanner"] = arms.map({"training": OTHER, "waiting": "Siemens Prisma 3T"})
+    caution = study.run(**GROUPS).summary["cautions"][0]
+    assert caution.startswith(f"the scanner is that of the arm (training: 5 {OTHER}; waiting: 5 Siemens")
+
+
+def test_a_slope_is_told_with_a_caution_where_everyone_changed_the_scanner(study: Study) -> None:
+    study.kept.loc[study.kept["session_id"] == "ses-post", "scanner"] = OTHER
+    found = study.run(formula="~ age", contrast="age", motion_covariate=False)
+    assert "the scanner goes along with (Cramér's V 1.00) the session" in found.summary["cautions"][0]
+
+
+def test_association_is_corrected_for_chance() -> None:
+    """By hand: chi squared of 12 and 3 against 2 and 13 is 13.393, over n 0.4464, less 1 / 29; sides 2 - 1 / 29."""
+    v = np.sqrt((13.392857142857 / 30 - 1 / 29) / (1 - 1 / 29))
+    assert association(np.array([[12, 3], [2, 13]])) == pytest.approx(v)
+    assert association(np.array([[10, 0, 0], [0, 10, 0]])) == pytest.approx(1, abs=1e-9)
+    assert association(np.array([[5, 5], [5, 5]])) == association(np.array([[5, 5]])) == 0
+    several = np.array([[8, 2, 1], [1, 9, 2], [0, 3, 7]])
+    plain = stats.contingency.association(several, method="cramer")
+    assert 0.9 * plain < association(several) < plain
 
 
 def test_an_arm_too_small_to_tell_its_variance_is_refused(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

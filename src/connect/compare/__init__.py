@@ -20,9 +20,9 @@ from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
-from connect.compare.scanners import check_scanners
 from connect.compare.summary import summarise
 from connect.config import read
+from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.motion import motion_test
 from connect.outcome import Outcome
@@ -109,8 +109,8 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     """
     study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
     asked = question(study.outcome.rows, study.model, model)
-    check_scanners(study.scans, study.outcome, asked, study.cohort, scans)
-    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics})
+    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
+    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
     found.write(domain_tests, network_tests, edge_tests, components, values, people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = {"unit": read(Measure, measure).unit}
@@ -153,7 +153,7 @@ class Compared:
         write_table(people, self.people)
 
 
-def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Compared:
+def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquired: Sequence[str]) -> Compared:
     """Test a model at every level.
 
     Parameters
@@ -164,6 +164,8 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Com
         Its question.
     own
         Statistics of the user's own, by name.
+    acquired
+        What the acquisition makes doubtful, as :func:`connect.confounded.check_acquisition` tells it.
     """
     sessions, outcome, domain = study.sessions, study.outcome, study.domain
     numbers = statistic_values(
@@ -177,7 +179,7 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic]) -> Com
     told = {
         "statistics": described_statistics(own),
         "variances": asked.variances(edges),
-        "cautions": cautions(asked, edges, before),
+        "cautions": [*acquired, *cautions(asked, edges, before)],
         "motion": motion_test(outcome.rows, study.model, study.where),
     }
     return Compared(levels, components, values, outcome.people, {**summarise(levels, values, outcome, asked), **told})

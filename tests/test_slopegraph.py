@@ -413,7 +413,8 @@ def test_several_arms_are_tested_by_f(inputs_of: Callable[[str], Inputs]) -> Non
 
 SUMMARY: dict[str, Any] = {
     "contrast": "mean", "outcome": "change", "condition": "", "columns": ["Intercept"], "arm_column": "", "arms": [],
-    "unit": "Fisher z", "primary": {"estimate": 0.1, "statistic": 2.0},
+    "unit": "Fisher z", "primary": {"estimate": 0.1, "statistic": 2.0}, "relation": "", "correlation": "pearson",
+    "phenotypes": {},
 }  # fmt: skip
 ARMS: dict[str, Any] = {"arm_column": "group", "arms": [{"arm": "training"}, {"arm": "waiting"}]}
 

@@ -661,7 +661,8 @@ def test_a_session_is_told_by_its_phase_time_and_condition() -> None:
 
 def test_claims_follow_sign_and_contrast() -> None:
     common = {"condition": "", "outcome": "change", "primary": {"estimate": 1.0, "statistic": 2.0}, "arm_column": ""}
-    common["statistics"] = [{"name": "own", "title": "Own number", "unit": "m"}]
+    common |= {"statistics": [{"name": "own", "title": "Own number", "unit": "m"}], "relation": "", "phenotypes": {}}
+    common["correlation"] = "pearson"
     mean = {**common, "contrast": "mean"}
     assert wording.claim(mean, -1) == "connectivity fell"
     assert wording.claim({**mean, "condition": "drug - placebo"}, 1) == (

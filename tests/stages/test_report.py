@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from connect import words
 from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
@@ -685,9 +686,9 @@ def test_claims_follow_sign_and_contrast() -> None:
     assert wording.unit(both, "own") == "m per week"
     assert wording.quantity("own", both) == "Own number"
     assert wording.quantity("between", both) == "emotion × cognition"
-    assert wording.size(both) == "Estimate in total SDs"
+    assert words.effect_size(both) == "Estimate in total SDs"
     assert wording.claim(both, 1) == "the contrast weeks : group[a] - group[b] is larger than 0"
-    assert wording.size({**joint, "method": "residuals"}) == "Cohen’s f"
+    assert words.effect_size({**joint, "method": "residuals"}) == "Cohen’s f"
 
 
 def test_the_examples_hold() -> None:

@@ -36,7 +36,17 @@ from connect.figures.participants import change_of as change_of
 from connect.figures.participants import in_weeks, phase_values, sessions_of
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
-from connect.words import Contrast, covariates, degrees_between, effect_unit, per_slope, tested_together
+from connect.settings.model import RANKED
+from connect.words import (
+    Contrast,
+    covariates,
+    degrees_between,
+    effect_size,
+    effect_unit,
+    per_slope,
+    tested_together,
+    uncapitalised,
+)
 
 BESIDE, ROW = 4, 8
 """Panels of sessions that fit beside what the contrast compares, and in a row of their own."""
@@ -112,8 +122,11 @@ def _estimate(inputs: Inputs) -> str:
 def _effect_size(inputs: Inputs) -> str:
     """Return the effect size with its interval, if the model has one."""
     found, summary = inputs.summary["primary"], inputs.summary
+    if summary["correlation"] in RANKED:
+        return ""
     if summary["relation"] and found.get("r") is not None:
-        return f"r{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
+        name = uncapitalised(effect_size(summary)).replace(" ", FIRM)
+        return f"{name}{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
     if found["g"] is None:
         return ""
     slope = per_slope(summary) and not tested_together(summary)

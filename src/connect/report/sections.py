@@ -97,11 +97,6 @@ def known(result: Result, column: str) -> int:
     return int(result.people.loc[~outside(result), column].notna().sum())
 
 
-def capfirst(text: str) -> str:
-    """Return a text that begins with a capital letter."""
-    return text[:1].upper() + text[1:]
-
-
 def rows(table: pd.DataFrame) -> Rows:
     """Return the rows of a table, missing values as None."""
     found: Rows = table.astype(object).where(table.notna(), None).to_dict("records")

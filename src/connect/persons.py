@@ -106,7 +106,7 @@ def persons(measured: Mapping[str, pd.DataFrame], model: Model, cohort: Cohort, 
     values = {
         (name, str(row["participant_id"]), str(row["session_id"]).removeprefix("ses-")): (row["value"], row["note"])
         for name in model.phenotypes
-        for row in measured[name].assign(note=measured[name]["note"].fillna("")).to_dict("records")
+        for row in measured[name].assign(note=measured[name]["note"].astype(object).fillna("")).to_dict("records")
     }
     labels = {(str(session.phase), session.condition): label for label, session in cohort.sessions.items()}
     columns = {column: source for column, source in model.measured.items() if column in named}

@@ -56,8 +56,10 @@ class Cloud:
     ----------
     x, y
         Measure and connectivity ``(n,)``; y is NaN if it could not be tested.
+    people
+        Participant of each ``(n,)``.
     group
-        Arm of each, or participant where points are sessions ``(n,)``; empty names where there are none.
+        Arm of each ``(n,)``; empty names where there are none.
     lines
         Lines of the model.
     column
@@ -70,6 +72,7 @@ class Cloud:
 
     x: np.ndarray
     y: np.ndarray
+    people: np.ndarray
     group: np.ndarray
     lines: tuple[Line, ...] = ()
     column: str = ""
@@ -95,10 +98,16 @@ def cloud_of(inputs: Inputs) -> Cloud:
     asked = question(rows, inputs.model, inputs.model.question)
     x, y = (_correlated(asked, values) for values in (_measure(rows, inputs), change_of(inputs)["change"]))
     if not np.isfinite(y).all():
-        return Cloud(x, y, np.full(len(x), ""))
+        return Cloud(x, y, _people(asked), np.full(len(x), ""))
     if " : " not in inputs.model.contrast:
         return _slope(inputs, asked, x, y)
     return _moderated(inputs, asked, x, y)
+
+
+def _people(asked: Question) -> np.ndarray:
+    """Return the participant of each row ``(n,)``."""
+    found: np.ndarray = asked.rows["participant_id"].to_numpy()
+    return found
 
 
 def _measure(rows: pd.DataFrame, inputs: Inputs) -> pd.Series[float]:
@@ -118,7 +127,7 @@ def _slope(inputs: Inputs, asked: Question, x: np.ndarray, y: np.ndarray) -> Clo
     names = asked.rows[asked.arm_column].map(word).to_numpy() if asked.arm_column else np.full(len(x), "")
     line = _fitted(x, y, inputs.model.confidence, float(asked.df))
     adjusted = bool(covariates(inputs.summary))
-    return Cloud(x, y, names, line, asked.arm_column, (adjusted, adjusted))
+    return Cloud(x, y, _people(asked), names, line, asked.arm_column, (adjusted, adjusted))
 
 
 def _before(inputs: Inputs, asked: Question) -> list[np.ndarray]:
@@ -137,9 +146,10 @@ def _moderated(inputs: Inputs, asked: Question, x: np.ndarray, y: np.ndarray) ->
     y = y - centred @ np.linalg.lstsq(matrix, y, rcond=None)[0][chosen]
     adjusted = (False, bool(chosen.any()))
     if not arms:
-        return Cloud(x, y, np.full(len(x), ""), _at_values(inputs, asked, x, y), "", adjusted)
+        lines = _at_values(inputs, asked, x, y)
+        return Cloud(x, y, _people(asked), np.full(len(x), ""), lines, "", adjusted)
     names = asked.rows[arms].map(word).to_numpy()
-    return Cloud(x, y, names, _of_groups(x, y, names, inputs.model.confidence), arms, adjusted)
+    return Cloud(x, y, _people(asked), names, _of_groups(x, y, names, inputs.model.confidence), arms, adjusted)
 
 
 def _about(column: str, names: set[str]) -> bool:
@@ -178,7 +188,7 @@ def _of_own(inputs: Inputs) -> Cloud:
     x, y, names = x[there], y[there], table["arm"].to_numpy()[there]
     each = any(name in inputs.people for name, _, _ in Contrast.of(inputs.summary).pairs)
     lines = _of_groups(x, y, names, confidence) if each else _fitted(x, y, confidence, len(x) - 2.0)
-    return Cloud(x, y, names, lines, inputs.arm_column)
+    return Cloud(x, y, table["participant_id"].to_numpy()[there], names, lines, inputs.arm_column)
 
 
 def _of_sessions(inputs: Inputs) -> Cloud:
@@ -196,8 +206,16 @@ def _of_sessions(inputs: Inputs) -> Cloud:
         others = asked.design.nuisance[:, len(set(people)) :]
         x, y = (_within(values, others, people) for values in (x, y))
         adjusted = others.shape[1] > 0
-    lines = _parallel(x, y, people, rows, inputs)
-    return Cloud(x, y, people, lines, adjusted=(adjusted, adjusted), sessions=True)
+    column = "" if _alone(inputs) else inputs.arm_column
+    arms = rows[column].map(word).to_numpy() if column else np.full(len(rows), "")
+    slopes = {"": inputs.summary["primary"]["estimate"]} if _alone(inputs) else _slopes_within(x, y, people, arms)
+    lines = _parallel(x, y, people, arms, slopes)
+    return Cloud(x, y, people, arms, lines, column, (adjusted, adjusted), sessions=True)
+
+
+def _alone(inputs: Inputs) -> bool:
+    """Return whether the contrast is the slope of the measure and of nothing else."""
+    return inputs.model.contrast.strip() == inputs.model.relation
 
 
 def _within(values: np.ndarray, others: np.ndarray, people: np.ndarray) -> np.ndarray:
@@ -214,20 +232,18 @@ def _deviations(values: np.ndarray, people: np.ndarray) -> np.ndarray:
     return found
 
 
-def _parallel(x: np.ndarray, y: np.ndarray, people: np.ndarray, rows: pd.DataFrame, inputs: Inputs) -> tuple[Line, ...]:
-    contrast = Contrast.of(inputs.summary)
-    alone = not (contrast.pairs or contrast.groups) and contrast.slopes == (inputs.model.relation,)
-    arms = np.full(len(x), "") if alone else rows["arm"].astype(str).to_numpy()
-    slopes = _slopes_within(x, y, people, arms)
-    if alone:
-        slopes = {"": inputs.summary["primary"]["estimate"]}
+def _parallel(
+    x: np.ndarray, y: np.ndarray, people: np.ndarray, arms: np.ndarray, slopes: Mapping[str, float | None]
+) -> tuple[Line, ...]:
+    """Return a line for each participant with several sessions, of the slope of their arm."""
     found = []
     for name in dict.fromkeys(people):
         own = people == name
-        slope = slopes[arms[own][0]]
+        arm = str(arms[own][0])
+        slope = slopes[arm]
         if slope is not None and own.sum() > 1:
             ends = np.array([x[own].min(), x[own].max()])
-            found.append(Line(ends, y[own].mean() + slope * (ends - x[own].mean()), group=name))
+            found.append(Line(ends, y[own].mean() + slope * (ends - x[own].mean()), group=arm))
     return tuple(found)
 
 

@@ -22,6 +22,9 @@ SCATTER, FOREST = 0.6, 0.4
 NARROW, TALLER = 120.0, 1.6
 """Width (mm) below which the panels stand below each other, and how much higher the figure is then."""
 
+ROOM = 0.6
+"""Share of a panel's width that its axis has, without the labels beside it."""
+
 REGION = "#E69F00"
 STYLES = ("dotted", "solid", "dashed")
 """Lines at values of a moderator."""
@@ -45,9 +48,9 @@ def relation(inputs: Inputs, recipe: Recipe) -> Figure:
 
 def _scatter(axes: Axes, cloud: Cloud, inputs: Inputs, width: float, height: float) -> None:
     colours = _colours(inputs, cloud)
-    for name in dict.fromkeys(cloud.group):
+    for name in sorted(set(cloud.group)):
         own = cloud.group == name
-        label = f"{name} (n = {own.sum()})" if name and not cloud.sessions else None
+        label = f"{name} (n = {len(set(cloud.people[own]))})" if name else None
         axes.scatter(
             cloud.x[own], cloud.y[own], s=12, color=colours[name], alpha=0.75, linewidths=0, label=label, zorder=3
         )
@@ -57,7 +60,7 @@ def _scatter(axes: Axes, cloud: Cloud, inputs: Inputs, width: float, height: flo
         text + (", adjusted" if adjusted else "")
         for text, adjusted in zip(_labels(inputs, cloud), cloud.adjusted, strict=True)
     )
-    axes.set_xlabel(wrapped(x_text, 0.9 * width))
+    axes.set_xlabel(wrapped(x_text, ROOM * width))
     axes.set_ylabel(wrapped(y_text, 0.6 * height))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     _name(axes, inputs, width)
@@ -65,8 +68,8 @@ def _scatter(axes: Axes, cloud: Cloud, inputs: Inputs, width: float, height: flo
 
 def _draw_lines(axes: Axes, cloud: Cloud, colours: dict[str, str]) -> None:
     for place, line in enumerate(cloud.lines):
-        alone = not line.group
-        colour, width = "black" if alone else colours[line.group], 0.8 if cloud.sessions else 1.4
+        colour = colours[line.group] if line.group or cloud.sessions else "black"
+        width = 0.8 if cloud.sessions else 1.4
         form, name = (STYLES[place % len(STYLES)], line.label) if line.label else ("solid", None)
         axes.plot(line.x, line.y, color=colour, linewidth=width, linestyle=form, label=name)
         if line.half.size:
@@ -82,7 +85,7 @@ def _labels(inputs: Inputs, cloud: Cloud) -> tuple[str, str]:
         return with_unit(name, inputs.summary), f"{domain} connectivity in a session ({unit})"
     whole = value_label(inputs)
     text = whole if inputs.model.outcome in ONE_SESSION else f"{domain}: {uncapitalised(whole)}"
-    text = text.replace(QUANTITIES[PRIMARY], QUANTITIES[PRIMARY].replace(" x ", " × "))
+    text = text.replace(QUANTITIES[PRIMARY], QUANTITIES[PRIMARY].replace(" x ", " × ")).replace(" − ", f"{FIRM}−{FIRM}")
     if not form:
         return with_unit(name, inputs.summary), text
     measure, bare = in_words(name, inputs.summary), text.rpartition(" (")[0]
@@ -98,14 +101,15 @@ def _name(axes: Axes, inputs: Inputs, width: float) -> None:
         axes.set_title(title)
         return
     columns = max(1, int(0.85 * width / (6 + 1.3 * max(map(len, labels)))))
+    names = [wrapped(label, ROOM * width) for label in labels]
     axes.legend(
-        handles, labels, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
+        handles, names, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
         ncols=min(columns, len(labels)), borderaxespad=0.2, columnspacing=1.2,
     )  # fmt: skip
 
 
 def _colours(inputs: Inputs, cloud: Cloud) -> dict[str, str]:
-    """Return the colour of each group: arms have theirs, participants are alike."""
+    """Return the colour of each group."""
     known = arm_colours(replace(inputs, summary={**inputs.summary, "arm_column": cloud.column}))
     return {name: known.get(name, ONE_GROUP) for name in ("", *cloud.group)}
 
@@ -139,8 +143,9 @@ def _forest(axes: Axes, inputs: Inputs, width: float) -> None:
     names = [own.get(row["quantity"]) or QUANTITIES[row["quantity"]].replace(" x ", " × ") for row in rows]
     axes.set(yticks=range(len(rows)), ylim=(max(1, len(rows)) - 0.4, -0.6))
     axes.set_yticklabels([wrapped(name, 0.42 * width) for name in names])
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     if key == "r":
-        axes.set_xlim(-1, 1)
+        axes.set(xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
     per = f" {per_slope(summary)}" if key == "g" and not tested_together(summary) else ""
     interval = f"{100 * inputs.model.confidence:g}{FIRM}%{FIRM}interval"
-    axes.set_xlabel(wrapped(f"{capitalised(effect_size(summary))}{per} with {interval}", 0.55 * width))
+    axes.set_xlabel(wrapped(f"{effect_size(summary)}{per} with {interval}", 0.55 * width))

@@ -96,7 +96,7 @@ def result_in_words(inputs: Inputs) -> str:
     mixed = summary["method"] == "mixed"
     of = "F" if tested_together(summary) else "t"
     by = f"{of} with Satterthwaite’s degrees of freedom" if mixed else summary["exchangeability"]
-    n = f"n = {summary['n']}" + (f", {summary['n_sessions']} sessions" if mixed else "")
+    n = f"n = {summary['n']}" + (f", {summary['n_sessions']} sessions" if summary["n_sessions"] else "")
     parts = (
         f"{effect_label(summary)}{adjusted}: {_estimate(inputs)}",
         _effect_size(inputs),
@@ -114,7 +114,7 @@ def _estimate(inputs: Inputs) -> str:
         return f"F({degrees}) = {number(found['statistic'], '.2f')}".replace(" ", FIRM)
     arms = [] if Contrast.of(summary).slopes else [arm["mean_change"] for arm in summary["arms"]]
     form = form_of([found["estimate"], found["ci_low"], found["ci_high"], *arms])
-    level = f"{100 * summary['confidence']:g} % interval"
+    level = f"{100 * summary['confidence']:g}{FIRM}% interval"
     bounds = _range(found["ci_low"], found["ci_high"], form)
     return f"{number(found['estimate'], form)} {effect_unit(summary)} ({level} {bounds})"
 

@@ -625,8 +625,6 @@ def test_nothing_leaves_the_figure(tmp_path: Path, root: Path, drawn: Drawn) -> 
         keys = yaml.safe_load(path.read_text())
         sizes = {key: keys[key] for key in ("width", "height") if key in keys}
         made, _ = drawn(paths[keys["kind"]], keys["kind"], **sizes)
-            paths[keys["kind"]], keys["kind"], **{key: keys[key] for key in ("width", "height") if key in keys}
-        )
         made.draw_without_rendering()
         box, whole = made.get_tightbbox(), made.get_size_inches()
         assert min(box.x0, box.y0, whole[0] - box.x1, whole[1] - box.y1) >= 0, path.name

@@ -15,9 +15,10 @@ from connect.changes import by_session, parts_of
 from connect.config import read
 from connect.errors import UserError
 from connect.index import index
-from connect.outcome import Outcome, phases_of, select
+from connect.outcome import Outcome, select
 from connect.parcellate import parcellate
 from connect.people import read_people
+from connect.rows import phases_of
 from connect.scans import Scan, read_scans
 from connect.settings.cohort import Cohort, Selection
 from connect.settings.model import Model

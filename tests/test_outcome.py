@@ -13,8 +13,9 @@ import pytest
 from connect.changes import Sessions, by_session, parts_of
 from connect.errors import UserError
 from connect.estimable import check_sessions
-from connect.outcome import Outcome, phases_of, select
+from connect.outcome import Outcome, select
 from connect.question import Question, question
+from connect.rows import phases_of
 from connect.settings.cohort import Cohort, Session
 from connect.settings.model import Model
 

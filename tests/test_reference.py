@@ -36,6 +36,8 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "figure": {"title": "F", "kind": "matrix", "caption": "c"},
     "measure": {"title": "M", "kind": "correlation"},
     "model": {"question": "q", "formula": "~ 1", "contrast": "mean"},
+    "phenotype": {"title": "P", "higher": "m", "score": {"key": "k", "scale": "s", "items": "i{item}"}},
+    "score": {"title": "Q", "items": 1, "responses": [0, 1], "scales": {"all": [1]}, "made_by": "sum"},
     "statistic": {"title": "T", "function": "s.py:f", "unit": "u"},
     "strategy": {"title": "S"},
 }

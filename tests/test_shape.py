@@ -19,6 +19,8 @@ from connect import COMMANDS, STAGES
 RULES = ("workflow", "rules")
 NO_STAGE = ("preprocess",)
 """Rules that run the program of others."""
+OF_COMMANDS = ("phenotypes",)
+"""Rules of commands that are no stage."""
 FAST = (
     "connect.config",
     "connect.digest",
@@ -26,6 +28,7 @@ FAST = (
     "connect.files",
     "connect.layout",
     "connect.scans",
+    "connect.settings.phenotype",
     "connect.settings.plan",
 )
 
@@ -53,7 +56,7 @@ def test_there_is_nothing_that_belongs_to_no_stage(root: Path, folder: tuple[str
     assert names - {"common", "__init__", *NO_STAGE, *COMMANDS} == set(STAGES)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*OF_COMMANDS, *STAGES])
 def test_a_rule_file_says_purpose_in_and_out(root: Path, stage: str) -> None:
     head = _rule_file(root, stage).splitlines()[:3]
     assert [line.split()[1] for line in head] == ["Purpose:", "In:", "Out:"]
@@ -61,10 +64,11 @@ def test_a_rule_file_says_purpose_in_and_out(root: Path, stage: str) -> None:
 
 def test_the_snakefile_includes_the_stages_in_order(root: Path) -> None:
     included = re.findall(r'include: "rules/(\w+)\.smk"', (root / "workflow" / "Snakefile").read_text())
-    assert included == ["common", *NO_STAGE, *STAGES]
+    assert [name for name in included if name not in OF_COMMANDS] == ["common", *NO_STAGE, *STAGES]
+    assert set(OF_COMMANDS) < set(included[: included.index("compare")])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*OF_COMMANDS, *STAGES])
 def test_names_of_a_rule_are_the_flags_and_the_parameters(root: Path, stage: str) -> None:
     """Every flag takes the input, output or parameter of the same name, or the threads; every parameter has a flag."""
     shell = "".join(re.findall(r'^ {8}"(.*)"$', _rule_file(root, stage).split("shell:")[1], re.MULTILINE))
@@ -86,7 +90,7 @@ def test_rule_files_import_only_what_starts_fast(root: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        (FAST, ("numpy", "pandas", "nibabel", "nilearn")),
+        (FAST, ("numpy", "pandas", "nibabel", "nilearn", "pint")),
         (("connect.cli",), ("numpy", "pandas", "nibabel", "nilearn")),
         (("connect.parcellate",), ("pandas", "scipy.ndimage", "nilearn", "sklearn", "matplotlib")),
         (("connect.index",), ("pandas", "scipy.ndimage", "nilearn", "sklearn", "matplotlib")),

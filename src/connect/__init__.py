@@ -4,9 +4,9 @@ __version__ = "0.1.0"
 
 STAGES = (
     *("fetch", "parcellate", "denoise", "screen", "estimate"),
-    *("assess", "compare", "challenge", "draw", "report"),
+    *("assess", "compare", "relate", "challenge", "draw", "report"),
 )
 """The stages of the workflow in the order in which they run: the one list of them."""
 
-COMMANDS = ("index", "gather", "calibrate", "export", "simulate", "reference")
+COMMANDS = ("index", "gather", "phenotypes", "calibrate", "export", "simulate", "reference")
 """Commands of the command line that are no stage."""

@@ -15,10 +15,11 @@ import pandas as pd
 from scipy.stats import chi2_contingency
 
 from connect.errors import UserError
-from connect.formulas import OF_SESSIONS, words_of
+from connect.formulas import OF_SESSIONS
 from connect.outcome import Outcome
 from connect.question import Question
 from connect.settings.cohort import Cohort
+from connect.settings.model import words_of
 
 STRONG = 0.5
 """Cramér's V from which an acquisition goes along with an arm or a session strongly.

@@ -15,8 +15,8 @@ from formulaic import ModelMatrix
 
 from connect.config import suggest
 from connect.errors import UserError
-from connect.formulas import groups, is_number, motion_of, words_of
-from connect.settings.model import Model
+from connect.formulas import groups, is_number, motion_of
+from connect.settings.model import Model, words_of
 
 PAIR = re.compile(r"([\w.]+)\[([^]]+)\]\s*-\s*([\w.]+)\[([^]]+)\]")
 """A difference of two levels in a contrast."""

@@ -16,8 +16,8 @@ from scipy.linalg import block_diag
 from connect.contrasts import contrast_of, levels_of
 from connect.errors import UserError
 from connect.estimable import check_columns_differ, check_groups, check_participants, check_sessions
-from connect.formulas import BASELINE, MOTION, has_baseline, is_number, motion_of, words_of
-from connect.settings.model import Model
+from connect.formulas import BASELINE, MOTION, has_baseline, is_number, motion_of
+from connect.settings.model import Model, words_of
 
 COLOURS = r"\x1b\[[\d;]*m|[\u29d8-\u29db]"
 """What formulaic puts around the wrong part of a formula for a terminal."""

@@ -24,10 +24,11 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     motion,
     qc_fc,
     registered,
+    relation,
     slopegraph,
 )
-from connect.outcome import phases_of
 from connect.parcels import domain_of
+from connect.rows import phases_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains

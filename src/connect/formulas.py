@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from connect.settings.model import Model
+from connect.settings.model import Model, words_of
 
 MOTION, MOTION_LEVEL = "fd_change", "mean_fd"
 """Variables of motion (mm): change in mean framewise displacement, and that of a session."""
@@ -31,8 +31,8 @@ def has_baseline(model: Model) -> bool:
 
 
 def variables(model: Model) -> tuple[str, ...]:
-    """Return the participants' columns that a model needs, besides what connect knows of each row."""
-    known = (MOTION, MOTION_LEVEL, BASELINE, *(OF_SESSIONS if model.outcome == "sessions" else ()))
+    """Return the participants' columns that a model needs, besides phenotypes and what connect knows of each row."""
+    known = (MOTION, MOTION_LEVEL, BASELINE, *(OF_SESSIONS if model.outcome == "sessions" else ()), *model.measured)
     blocks = [name for name in (model.within_block, model.whole_block) if name]
     names = (*words_of(model.formula), *model.where, *blocks)
     return tuple(dict.fromkeys(name for name in names if name not in known))
@@ -43,12 +43,6 @@ def groups(people: pd.DataFrame, model: Model) -> tuple[str, ...]:
     wrapped = words_of(" ".join(re.findall(r"\bC\s*\(([^()]*)\)", model.formula)))
     names = [name for name in words_of(model.formula) if name in people]
     return tuple(dict.fromkeys(name for name in names if name in wrapped or not is_number(people[name])))
-
-
-def words_of(formula: str) -> list[str]:
-    """Return the names of columns in a formula: words that are neither a function nor a keyword of one."""
-    words = re.findall(r"\b[^\W\d][\w.]*\b(?!\s*[(=])", formula)
-    return [word for word in words if word not in ("True", "False")]
 
 
 def is_number(column: pd.Series[Any]) -> bool:

@@ -20,6 +20,7 @@ METHODS = {
     "residuals": "permutations of participants",
     "labels": "permutations of labels",
     "mixed": "sign flips of participants in a mixed model",
+    "repeated": "sign flips of participants around their own level",
 }
 """Ways to test, in words."""
 

@@ -6,26 +6,24 @@ the weighting names; a mixed model takes all that there are.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, vstack
 
-from connect.changes import CHANGE, Part, Sessions, weights
+from connect.changes import Part, Sessions
 from connect.columns import Values, mapped, per_column
 from connect.errors import UserError
 from connect.exclusions import NO_ROW, lost_sessions, reason_of
-from connect.formulas import groups, has_baseline, motion_of, variables
+from connect.formulas import groups, variables
 from connect.people import check_columns, unlisted, word
+from connect.persons import Persons
+from connect.rows import Row, Rows
 from connect.settings.cohort import Cohort
 from connect.settings.model import Model
-
-PHASES: Mapping[str, Mapping[str, float]] = {"pre": {"pre": 1.0}, "post": {"post": 1.0}}
-"""Weights of the phases in the outcomes that are no change."""
 
 
 @dataclass(frozen=True)
@@ -81,26 +79,6 @@ class Outcome:
         return _weighted((-self.weights).maximum(0), values), _weighted(self.weights.maximum(0), values)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of the model: what stands in the table, and its weights."""
-
-    shown: dict[str, Any]
-    kernel: csr_array
-    before: csr_array | None = None
-
-
-def phases_of(model: Model) -> frozenset[str]:
-    """Return the phases of which a participant needs a session under every condition of a model.
-
-    Both for a change or a rate, the one that is asked for else, and the one before if its value is a covariate; none
-    for a model of all sessions, which takes those that there are.
-    """
-    if model.outcome == "sessions":
-        return frozenset()
-    return frozenset([*PHASES.get(model.outcome, CHANGE), *(["pre"] if has_baseline(model) else [])])
-
-
 def select(
     sessions: Sessions,
     subjects: pd.DataFrame,
@@ -109,6 +87,7 @@ def select(
     parts: Sequence[Part],
     cohort: Cohort,
     where: object,
+    measured: Persons = Persons(),  # noqa: B008 - it is empty, and frozen
 ) -> Outcome:
     """Decide for every participant whether the model can use them, and why not.
 
@@ -128,6 +107,8 @@ def select(
         Says what each session stands for.
     where
         The model's file, for error messages.
+    measured
+        The phenotypes that the model names.
 
     Raises
     ------
@@ -136,20 +117,23 @@ def select(
         an empty cell, times are missing or do not grow, or nobody is left.
     """
     names = variables(model)
-    make = _Rows(sessions.table, model, parts, cohort, where)
+    make = Rows(sessions.table, model, parts, cohort, where, measured)
     check_columns(subjects, (*names, *make.times), where)
     _check_times(subjects, make.times, where)
     _check_conditions(model, where)
     subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})
     people, rows = [], []
     for subject in subjects.to_dict("records"):
-        reason = reason_of(subject, model, (*names, *make.times) if model.outcome == "rate" else names)
+        reason = reason_of(subject, model, (*names, *make.own_times) if model.outcome == "rate" else names)
         own = [] if reason else list(make.of(subject))
         reason = reason or ("" if own else lost_sessions(subject["participant_id"], make.needed, sessions.table, kept))
+        own = [] if reason else make.complete(own)
+        reason = reason or ("" if own else make.lacks(subject["participant_id"]))
         shown = {name: subject[name] for name in dict.fromkeys(("participant_id", *names, *make.times))}
         moved = {make.motion: make.motion_over(own)}
-        people.append({**shown, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
-        rows += [_Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
+        measures = measured.of_part(subject["participant_id"], measured.part, make.weeks(subject))
+        people.append({**shown, **measures, **moved, "analysed": "no" if reason else "yes", "reason": reason or None})
+        rows += [Row({**shown, **row.shown}, row.kernel, row.before) for row in own if not reason]
     people += [{"participant_id": one, "analysed": "no", "reason": NO_ROW} for one in unlisted(kept, subjects)]
     table = pd.DataFrame(people)
     if not rows:
@@ -165,101 +149,9 @@ def select(
     return Outcome(table, shown_rows, kernel, baseline, use, paired)
 
 
-class _Rows:
-    """Makes the rows of a participant."""
-
-    def __init__(
-        self, sessions: pd.DataFrame, model: Model, parts: Sequence[Part], cohort: Cohort, where: object
-    ) -> None:
-        self.sessions, self.model, self.parts, self.cohort, self.where = sessions, model, parts, cohort, where
-        self.motion, self.needed = motion_of(model), _needed(model, parts, cohort)
-        self.fd = sessions["mean_fd"].to_numpy()
-
-    def of(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
-        """Give the rows of a participant; none if a session or its time is missing."""
-        if self.model.outcome == "sessions":
-            return self._sessions(subject)
-        return iter(self._parts(subject))
-
-    def motion_over(self, rows: Sequence[_Row]) -> float:
-        """Return the motion of a participant (mm): of the first row, or the mean over rows that are sessions."""
-        chosen = rows if self.model.outcome == "sessions" else rows[:1]
-        return float(np.mean([row.shown[self.motion] for row in chosen])) if rows else np.nan
-
-    @property
-    def times(self) -> tuple[str, ...]:
-        """Columns of the participants table that hold the weeks of the sessions that the model needs."""
-        weeks = [self.cohort.sessions[label].weeks for label in self.needed] if _needs_time(self.model) else []
-        return tuple(dict.fromkeys(name for name in weeks if isinstance(name, str)))
-
-    def _parts(self, subject: Mapping[Any, Any]) -> list[_Row]:
-        participant, rows = subject["participant_id"], []
-        for number, part in enumerate(self.parts):
-            kernel = weights(self.sessions, part, participant, PHASES.get(self.model.outcome, CHANGE))
-            before = weights(self.sessions, part, participant, PHASES["pre"]) if has_baseline(self.model) else None
-            weeks = self._weeks_between(subject, part) if self.model.outcome == "rate" else 1.0
-            if kernel is None or (has_baseline(self.model) and before is None) or np.isnan(weeks):
-                return []
-            moved = self._moved(kernel if self.motion == "mean_fd" else weights(self.sessions, part, participant))
-            own = None if before is None else _sparse(before)
-            rows.append(_Row({"part": number, self.motion: moved}, _sparse(kernel / weeks), own))
-        return rows
-
-    def _sessions(self, subject: Mapping[Any, Any]) -> Iterator[_Row]:
-        table, conditions = self.sessions, {name for part in self.parts for name in part}
-        own = (table["participant_id"] == subject["participant_id"]) & table["condition"].isin(conditions)
-        for row in np.flatnonzero(own):
-            session = table.iloc[row]
-            weeks = self._week(session["session_id"], subject) if _needs_time(self.model) else np.nan
-            if _needs_time(self.model) and np.isnan(weeks):
-                continue
-            kernel = np.zeros(len(table))
-            kernel[row] = 1.0
-            shown = {"part": 0, "phase": session["phase"], "condition": session["condition"], "weeks": weeks}
-            yield _Row({**shown, self.motion: session["mean_fd"]}, _sparse(kernel))
-
-    def _moved(self, kernel: np.ndarray | None) -> float:
-        return np.nan if kernel is None else float(kernel[kernel != 0] @ self.fd[kernel != 0])
-
-    def _week(self, session_id: str, subject: Mapping[Any, Any]) -> float:
-        """Return the time of a session in weeks, NaN if it is not known."""
-        weeks = self.cohort.sessions[session_id.removeprefix("ses-")].weeks
-        value = subject[weeks] if isinstance(weeks, str) else weeks
-        return np.nan if value is None else float(value)
-
-    def _weeks_between(self, subject: Mapping[Any, Any], part: Part) -> float:
-        """Return the weeks from pre to post, which are the same for all conditions of a part."""
-        times = {
-            (session.condition, session.phase): self._week(label, subject)
-            for label, session in self.cohort.sessions.items()
-            if label in self.needed
-        }
-        between = [times[condition, "post"] - times[condition, "pre"] for condition in part]
-        if np.isnan(between).any():
-            return np.nan
-        weeks = between[0]
-        if not np.allclose(between, weeks, rtol=1e-6):
-            got = " and ".join(f"{one:g}" for one in sorted(set(between)))
-            todo = "compare changes instead, with `outcome: change`"
-            raise UserError(self.where, "as many weeks from pre to post under every condition", got, todo)
-        if weeks <= 0:
-            got = f"{weeks:g} weeks for {subject['participant_id']}"
-            raise UserError(self.where, "a session after that is later than the one before", got, "correct `weeks`")
-        return weeks
-
-
 def _weighted(kernel: csr_array, values: Values) -> Values:
     """Sum sessions; what is missing in one that a row does not use stays there."""
     return mapped(values, kernel.shape[0], lambda sessions, _: kernel @ sessions)
-
-
-def _sparse(kernel: np.ndarray) -> csr_array:
-    """Return weights of sessions as a matrix of one row: of thousands of sessions a participant has a few."""
-    return csr_array(kernel[None])
-
-
-def _needs_time(model: Model) -> bool:
-    return model.outcome == "rate" or (model.outcome == "sessions" and "weeks" in re.findall(r"\w+", model.formula))
 
 
 def _check_times(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:
@@ -276,14 +168,3 @@ def _check_conditions(model: Model, where: object) -> None:
         must = "`a` or `a, b` in a model of all sessions, which the condition only chooses"
         todo = "put `condition` into the formula and compare `condition[a] - condition[b]`"
         raise UserError(f"{where}, key condition", must, model.condition, todo)
-
-
-def _needed(model: Model, parts: Sequence[Part], cohort: Cohort) -> list[str]:
-    """Return the labels of the sessions that a participant must have."""
-    conditions = {name for part in parts for name in part}
-    phases = phases_of(model)
-    return [
-        label
-        for label, session in cohort.sessions.items()
-        if session.condition in conditions and (not phases or session.phase in phases)
-    ]

@@ -9,22 +9,28 @@ from typing import Any
 
 import pandas as pd
 
-from connect.cells import MISSING_TOO, doubt_of_commas, has_decimal_commas, is_missing, number
+from connect.cells import MISSING_TOO, doubt_of_commas
 from connect.config import suggest
+from connect.dates import weeks_of_sessions
+from connect.entered import check_once, few, present, read_entered
 from connect.errors import UserError
 from connect.formulas import BASELINE, OF_SESSIONS, is_number
-from connect.layout import participant
 from connect.parcels import QUANTITIES
 from connect.settings.cohort import Cohort, Column
-from connect.tables import TEXT, read_table
 
-RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *QUANTITIES)
+RATE = ("plasticity_rate", "plasticity_rate_low", "plasticity_rate_high")
+"""Columns of a participant's change per week, in units of the measure, and of its interval."""
+
+RESERVED = (
+    *("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *RATE, *QUANTITIES),
+)
 """Columns that connect writes beside those of the participants table."""
 
 
 def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: object) -> pd.DataFrame:
     """Return one row per participant of the table, with the further columns that the cohort file asks for.
 
+    If the cohort file names dates, ``weeks_<label>`` are the weeks of a session since the participant's first.
     Participants are written as BIDS does (``7000`` is ``sub-7000``), blanks around a cell are taken off, decimal commas
     are read, and what that changed is told on standard error.
 
@@ -42,12 +48,11 @@ def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: 
     Raises
     ------
     UserError
-        If a participant is listed twice, nobody with scans is listed, or a further column cannot be made.
+        If a participant is listed twice, nobody with scans is listed, a further column cannot be made, or a date is
+        wrong.
     """
-    table, notes = _read(participants)
-    twice = table.loc[table["participant_id"].duplicated(), "participant_id"]
-    if len(twice):
-        raise UserError(participants, "each participant once", f"{twice.iloc[0]} twice", "remove one of the rows")
+    table, notes = read_entered(participants)
+    check_once(table, participants)
     lacking = unlisted(scans, table)
     if len(lacking) == scans["participant_id"].nunique():
         got = f"rows for {few(list(table['participant_id']))}; scans of {few(lacking)}"
@@ -56,6 +61,8 @@ def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: 
     for name, column in cohort.columns.items():
         table[name], more = _column(name, column, table, f"{where}, key columns.{name}")
         notes += more
+    if cohort.dates:
+        notes += _add_weeks(table, participants.parent, cohort, set(scans["participant_id"]), where)
     notes += [f"{participants}: no row for {few(lacking)}, who cannot be analysed"] if lacking else []
     sys.stderr.write("".join(f"{note}\n" for note in dict.fromkeys(notes)))
     return table
@@ -64,11 +71,6 @@ def read_people(participants: Path, cohort: Cohort, scans: pd.DataFrame, where: 
 def unlisted(scans: pd.DataFrame, subjects: pd.DataFrame) -> list[str]:
     """Return the participants with scans, kept or not, who have no row in the participants table, sorted."""
     return sorted(set(scans["participant_id"].dropna()) - set(subjects["participant_id"]))
-
-
-def few(names: Sequence[str], limit: int = 5) -> str:
-    """Return the first names and how many more there are."""
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:
@@ -109,36 +111,17 @@ def word(value: Any) -> Any:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of participants as its cells are meant, and return what the user should know."""
-    table, notes = read_table(path, ["participant_id"]), []
-    for name in table:
-        table[name], note = _cleaned(table[name], str(name))
-        notes += [f"{path}, column {name}: {note}"] if note else []
-    empty = table["participant_id"].isna() | (table["participant_id"] == "")
-    if empty.any():
-        got = f"none in line {int(empty.to_numpy().argmax()) + 2}"
-        raise UserError(path, "a participant_id in every row", got, "write it, or remove the row")
-    return table.assign(participant_id=table["participant_id"].map(participant)), notes
-
-
-def _cleaned(column: pd.Series[Any], name: str) -> tuple[pd.Series[Any], str]:
-    """Return a column without blanks around cells, with what is missing missing, and with its numbers as numbers."""
-    if is_number(column) or not column.map(lambda cell: isinstance(cell, str)).any():
-        return column, ""
-    bare = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-    missing = bare.map(lambda cell: isinstance(cell, str) and is_missing(cell))
-    known = bare.mask(missing)
-    note = f"{few(sorted(set(bare[missing])))} read as n/a" if missing.any() else ""
-    cells = [cell for cell in known if isinstance(cell, str)]
-    if name.endswith("_id") or name in TEXT or len(cells) < known.notna().sum():
-        return known, note
-    if has_decimal_commas(cells):
-        return known.map(number, na_action="ignore").astype(float), "; ".join(
-            filter(None, (note, "decimal commas read"))
-        )
-    numbers = pd.to_numeric(known, errors="coerce")
-    return (numbers if cells and numbers.notna().sum() == len(cells) else known), note
+def _add_weeks(table: pd.DataFrame, folder: Path, cohort: Cohort, scanned: set[str], where: object) -> list[str]:
+    """Add the weeks of each session whose time comes from dates; return what the user should know."""
+    taken = [name for name in cohort.dated.values() if name in table]
+    if taken:
+        must = "names of columns that the weeks from dates can have"
+        raise UserError(f"{where}, key dates", must, f"a column `{taken[0]}`", "rename the column of the participants")
+    people = [name for name in table["participant_id"] if name in scanned]
+    weeks, notes = weeks_of_sessions(people, folder, cohort, where)
+    for label, name in cohort.dated.items():
+        table[name] = [weeks.get(one, {}).get(label, float("nan")) for one in table["participant_id"]]
+    return notes
 
 
 def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple[pd.Series[Any], list[str]]:
@@ -147,7 +130,7 @@ def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple
     if name in taken:
         raise UserError(where, "a name that no other column has", f"`{name}`", "choose another name")
     rows, notes = (table, []) if source.file is None else _of_file(source.file, source.session, table, where)
-    found = [rows[_present(column, rows, where)] for column in (source.column, source.minus) if column]
+    found = [rows[present(column, rows, where)] for column in (source.column, source.minus) if column]
     for values in found if source.minus else ():
         if not is_number(values):
             got = f"text in `{values.name}`: {few([str(cell) for cell in values.dropna()[:3]])}"
@@ -157,9 +140,9 @@ def _column(name: str, source: Column, table: pd.DataFrame, where: str) -> tuple
 
 def _of_file(path: Path, session: str, table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of another table, one for every participant of the participants table, in their order."""
-    rows, notes = _read(path)
+    rows, notes = read_entered(path)
     if session:
-        labels = rows[_present("session_id", rows, where)].astype(str).str.removeprefix("ses-")
+        labels = rows[present("session_id", rows, where)].astype(str).str.removeprefix("ses-")
         if not (labels == session).any():
             known = sorted(set(labels))
             todo = f"choose one{suggest(session, known)}"
@@ -173,10 +156,3 @@ def _of_file(path: Path, session: str, table: pd.DataFrame, where: str) -> tuple
         got = f"rows for {few(list(rows['participant_id']))}"
         raise UserError(where, f"rows for the participants in {path}", got, "correct its participant_id")
     return rows.set_index("participant_id").reindex(table["participant_id"]).reset_index().set_index(table.index), notes
-
-
-def _present(name: str, rows: pd.DataFrame, where: str) -> str:
-    if name not in rows:
-        must = f"a column of the table ({few([str(column) for column in rows], 40)})"
-        raise UserError(where, must, f"`{name}`", f"correct it{suggest(name, map(str, rows))}")
-    return name

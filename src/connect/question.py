@@ -10,16 +10,19 @@ import pandas as pd
 
 from connect.columns import Values
 from connect.design import Asked, Design, asked, design
-from connect.formulas import has_baseline
+from connect.errors import UserError
+from connect.formulas import groups, has_baseline, motion_of
 from connect.inference import Arrangements, Fit, Tested, fdr, fit, fit_together, permutation_test
 from connect.inference.ancova import ancova_test, fit_ancova, with_own
+from connect.inference.correlation import Correlation, Kind, partial_correlation, transformed, transformed_rows
 from connect.inference.mixed import f_test_mixed, fit_mixed, orthonormal, variance_ratio
 from connect.inference.mixed_test import mixed_test
 from connect.inference.permutation import Listener
+from connect.inference.repeated import repeated_design
 from connect.inference.rows import space
 from connect.inference.unequal import unequal_fit, unequal_test, variance_ratios
 from connect.methods import METHODS, arm_column, labels_of, method_of
-from connect.settings.model import Model
+from connect.settings.model import Model, words_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,17 @@ class Question:
         return arm_column(self.model, self.asked, self.rows)
 
     @property
+    def slope(self) -> bool:
+        """Whether the contrast is one slope of a numeric column, with the same columns in every row's design."""
+        names = self.model.contrast.strip().split(" : ")
+        numeric = any(name in self.rows and name not in groups(self.rows, self.model) for name in names)
+        return numeric and len(self.asked.contrast) == 1 and self.method != "mixed"
+
+    def correlated(self, values: Values) -> Values:
+        """Return values ``(n_rows, n_columns)`` as the model correlates them: as they are, as ranks, or bent."""
+        return transformed(values, _kind(self.model))
+
+    @property
     def together(self) -> bool:
         """Whether the contrast has several rows, tested together by F."""
         return len(self.asked.contrast) > 1
@@ -109,6 +123,7 @@ class Question:
 
     def estimated(self, families: Sequence[Family]) -> list[Fit]:
         """Estimate the contrast in families of columns."""
+        families = self._correlated(families)
         if self.method == "unequal":
             outcomes = [family.outcome for family in families]
             return unequal_fit(outcomes, self.design, self._arms, self.model.confidence)
@@ -116,11 +131,22 @@ class Question:
 
     def tested(self, families: Sequence[Family], listeners: Sequence[Listener] = ()) -> list[Tested]:
         """Test the contrast in families of columns; see :meth:`evaluate`."""
+        families = self._correlated(families)
         if self.method == "unequal":
             outcomes, model = [family.outcome for family in families], self.model
             return unequal_test(outcomes, self.design, self._arms, model.permutations, model.seed, listeners)
         heard = [() for _ in families[:-1]] + [tuple(listeners)]
         return [self._test(family, hear) for family, hear in zip(families, heard, strict=True)]
+
+    def correlation(self, outcome: Values) -> Correlation:
+        """Return the partial correlation of an outcome ``(n_rows, n_columns)`` with the column whose slope is asked."""
+        return partial_correlation(outcome, self.design, _kind(self.model), self.model.confidence)
+
+    def _correlated(self, families: Sequence[Family]) -> list[Family]:
+        return [
+            Family(self.correlated(one.outcome), None if one.before is None else self.correlated(one.before))
+            for one in families
+        ]
 
     def _fit(self, family: Family) -> Fit:
         if self.method == "mixed":
@@ -186,8 +212,34 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     UserError
         What :func:`connect.design.asked` and :func:`connect.methods.method_of` raise.
     """
-    made, arranged = asked(rows, model, where), design(rows, model, where)
+    if model.correlation == "repeated":
+        return _within_participants(rows, model, where)
+    names = [name for name in (*words_of(model.formula), motion_of(model)) if name in rows]
+    shown = transformed_rows(rows, names, _kind(model))
+    made, arranged = asked(shown, model, where), design(shown, model, where)
     if model.outcome == "sessions":
         blocks = rows[model.whole_block or "participant_id"].to_numpy()
         arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
     return Question(model, rows, made, arranged, method_of(model, made, rows, where))
+
+
+def _within_participants(rows: pd.DataFrame, model: Model, where: object) -> Question:
+    """Return the question of a correlation within participants, each of whom has a level of their own."""
+    made = asked(rows, model, where)
+    name = model.contrast.strip()
+    if name not in made.columns or name not in rows:
+        must = "one numeric column for `correlation: repeated`"
+        raise UserError(f"{where}, key contrast", must, model.contrast, "name the measure alone")
+    others = [column for column in made.columns if column not in ("Intercept", name)]
+    covariates = made.matrix[:, [made.columns.index(column) for column in others]]
+    measure = rows[name].to_numpy(dtype=np.float64)
+    arranged = repeated_design(measure, rows["participant_id"].to_numpy(), covariates, (name, *others), where)
+    matrix = np.column_stack([arranged.effect, arranged.nuisance])
+    weights = np.eye(1, matrix.shape[1])
+    found = Asked(matrix, (name, *others), weights, "", scale=float(measure.std(ddof=1)))
+    return Question(model, rows, found, arranged, "repeated")
+
+
+def _kind(model: Model) -> Kind:
+    """Return what is correlated; within participants it is the values as they are."""
+    return "pearson" if model.correlation == "repeated" else model.correlation

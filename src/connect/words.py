@@ -10,9 +10,25 @@ from typing import Any
 
 from connect.contrasts import PAIR
 from connect.formulas import BASELINE, MOTION, MOTION_LEVEL
-from connect.settings.model import OUTCOMES
+from connect.settings.model import OUTCOMES, RANKED
 
 PHASES = ("pre", "post")
+
+CORRELATIONS: Mapping[str, str] = {
+    "spearman": "partial rank correlation",
+    "percentage-bend": "partial percentage bend correlation",
+    "repeated": "repeated-measures correlation",
+}
+"""What correlations are called."""
+
+MOMENT: Mapping[str, str] = {
+    "change": "change in {}",
+    "rate": "change per week in {}",
+    "pre": "{} before",
+    "post": "{} after",
+    "session": "{}",
+}
+"""What a column of a phenotype is, in words."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +78,11 @@ def effect_label(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimates of a model are."""
     contrast, text = Contrast.of(summary), OUTCOMES[summary["outcome"]]
     named, levels = [*contrast.slopes, *contrast.others], [f"{first} − {second}" for _, first, second in contrast.pairs]
-    if named:
+    if summary["correlation"] in RANKED and named:
+        text = f"{CORRELATIONS[summary['correlation']]} of {text} with {in_words(named[0], summary)}"
+    elif named:
         kind = "slope" if contrast.slopes else "coefficient"
-        text = f"{kind} of {text} on {' × '.join(in_words(name) for name in named)}"
+        text = f"{kind} of {text} on {' × '.join(in_words(name, summary) for name in named)}"
     if levels:
         text += ", " + (levels[0] if len(levels) == 1 else " × ".join(f"({pair})" for pair in levels))
     if contrast.groups:
@@ -99,7 +117,9 @@ def tested_together(summary: Mapping[str, Any]) -> bool:
 
 
 def effect_unit(summary: Mapping[str, Any]) -> str:
-    """Return the unit of the estimates of a model."""
+    """Return the unit of the estimates of a model, or what they are if they have none."""
+    if summary["correlation"] in RANKED:
+        return CORRELATIONS[summary["correlation"]]
     base = f"{summary['unit']} per week" if summary["outcome"] == "rate" else str(summary["unit"])
     return " ".join((base, *filter(None, (per_slope(summary),))))
 
@@ -107,6 +127,7 @@ def effect_unit(summary: Mapping[str, Any]) -> str:
 def per_slope(summary: Mapping[str, Any]) -> str:
     """Return what the estimates of a model are divided by: the units of the columns whose slope they are."""
     units = {MOTION: "mm", MOTION_LEVEL: "mm"} | ({"weeks": "week"} if summary["outcome"] == "sessions" else {})
+    units |= {name: _unit(one).replace("score", "point") for name, one in summary["phenotypes"].items()}
     return " ".join(f"per {units.get(name, f'unit of {name}')}" for name in Contrast.of(summary).slopes)
 
 
@@ -114,13 +135,28 @@ def covariates(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimates of a model are adjusted for, or nothing."""
     about = {"Intercept", *Contrast.of(summary).names, *Contrast.of(summary).others}
     names = [name for column in summary["columns"] if column not in about for name in _factors(column)]
-    found = listed([in_words(name) for name in dict.fromkeys(names) if name not in about])
+    found = listed([in_words(name, summary) for name in dict.fromkeys(names) if name not in about])
     return f"adjusted for {found}" if found else ""
 
 
-def in_words(name: str) -> str:
+def in_words(name: str, summary: Mapping[str, Any]) -> str:
     """Return a column of a model in words: what connect adds has a name that is none."""
+    if name in summary["phenotypes"]:
+        one = summary["phenotypes"][name]
+        return MOMENT[one["moment"]].format(one["title"][:1].lower() + one["title"][1:])
     return {MOTION: "change in mean FD", MOTION_LEVEL: "mean FD", BASELINE: "connectivity before"}.get(name, name)
+
+
+def with_unit(name: str, summary: Mapping[str, Any]) -> str:
+    """Return a column of a model in words, with its unit if that is known, as the label of an axis."""
+    units = {MOTION: "mm", MOTION_LEVEL: "mm", **{one: _unit(of) for one, of in summary["phenotypes"].items()}}
+    text = in_words(name, summary) + (f" ({units[name]})" if name in units else "")
+    return text[:1].upper() + text[1:]
+
+
+def _unit(phenotype: Mapping[str, Any]) -> str:
+    """Return the unit of a column of a phenotype."""
+    return f"{phenotype['unit']}{'/week' if phenotype['moment'] == 'rate' else ''}"
 
 
 def degrees_between(summary: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import warnings
 from itertools import pairwise
@@ -17,11 +18,15 @@ from nilearn.signal import clean
 from connect.assess.qcfc import distances
 from connect.cli import main
 from connect.config import read
+from connect.dates import weeks_of_sessions
 from connect.denoise.confounds import read_confounds
 from connect.errors import UserError
 from connect.parcels import domain_of
+from connect.phenotypes.scores import score
 from connect.scans import Scan, read_scans
+from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
+from connect.settings.score import Score
 from connect.settings.strategy import Strategy
 from connect.simulate import scan as simulated_scan
 from connect.simulate import simulate
@@ -79,6 +84,25 @@ def arm(sample: Path) -> pd.Series:
 def mean_fd(sample: Path, scans: list[Scan]) -> pd.Series:
     visits = {(s.participant_id, s.session_id): _table(sample, s)["framewise_displacement"].mean() for s in scans}
     return pd.Series(visits)
+
+
+@pytest.fixture(scope="module")
+def truth(sample: Path) -> pd.DataFrame:
+    """What the README says of the persons."""
+    table = (sample / "README.md").read_text().split("| change of coupling |")[1].split("|---|\n")[1]
+    names = [
+        "participant",
+        "arm",
+        "change of coupling",
+        "weeks",
+        "oxytocin pre",
+        "oxytocin post",
+        "anxiety",
+        "avoidance",
+    ]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()]
+    found = pd.DataFrame(rows, columns=names).set_index("participant").replace("-", np.nan)
+    return found.assign(**{name: found[name].astype(float) for name in names[2:]})
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -293,6 +317,84 @@ def test_planted_changes_have_the_stated_mean_in_each_arm() -> None:
         planted = [p.coupling["post"] - p.coupling["pre"] for p in cohort if p.arm == arm]
         assert np.mean(planted) == pytest.approx(change, abs=1e-3)
         assert np.std(planted, ddof=1) == pytest.approx(0.1, abs=0.005)
+
+
+def test_oxytocin_rises_with_the_planted_change_by_the_stated_slope(sample: Path, truth: pd.DataFrame) -> None:
+    """By least squares over those of an arm with two good scans, whose noise is orthogonal to the change."""
+    for _, own in truth.drop([NO_POST, RESTLESS]).groupby("arm"):
+        rise = own["oxytocin post"] - own["oxytocin pre"]
+        change = own["change of coupling"]
+        slope, start = np.polyfit(change, rise, 1)
+        assert slope == pytest.approx(20, abs=0.1)
+        assert start == pytest.approx(0, abs=0.05)
+        assert np.std(rise - 20 * change) == pytest.approx(1.5, abs=0.02)
+    written = pd.read_csv(sample / "phenotype" / "oxytocin.tsv", sep="\t").set_index(["participant_id", "session_id"])
+    for phase in PHASES:
+        known = truth[f"oxytocin {phase}"].drop([] if phase == "pre" else [NO_POST, "sub-16"])
+        cells = written["oxytocin"].xs(f"ses-{phase}", level=1)[known.index]
+        assert (cells[known < 5] == "<LOD").all()
+        np.testing.assert_allclose(cells[known >= 5].astype(float), known[known >= 5])
+    assert (written["oxytocin"] == "<LOD").sum() == 3
+    assert written.index[written["oxytocin"].isna()].tolist() == [("sub-16", "ses-post")]
+
+
+def test_attachment_anxiety_goes_with_the_change_with_training_alone(
+    root: Path, sample: Path, truth: pd.DataFrame
+) -> None:
+    """The trait as planted, and the score of the answers, whose scatter is a third of a point."""
+    table = pd.read_csv(sample / "phenotype" / "ecr.tsv", sep="\t").set_index(["participant_id", "session_id"])
+    items = table.set_axis(range(1, 37), axis=1)
+    key = read(Score, root / "config" / "scores" / "ecr-r.yaml")
+    scores = pd.DataFrame({scale: score(items, key, scale, "ecr.tsv")["value"] for scale in ("anxiety", "avoidance")})
+    before, after = (scores.xs(f"ses-{phase}", level=1) for phase in PHASES)
+    assert before["anxiety"][before["anxiety"].isna()].index.tolist() == ["sub-02"]
+    for scale in before:
+        assert (before[scale] - truth[scale]).abs().max() < 0.7
+        assert (after[scale] - before[scale]).abs().max() < 1
+    kept = truth.drop([NO_POST, RESTLESS])
+    change = kept["change of coupling"]
+    for arm, expected in (("training", -1 / np.hypot(1, 0.35)), ("waiting", 0)):
+        own = kept["arm"] == arm
+        assert np.corrcoef(kept["anxiety"][own], change[own])[0, 1] == pytest.approx(expected, abs=0.01)
+        assert np.corrcoef(kept["avoidance"][own], change[own])[0, 1] == pytest.approx(0, abs=0.01)
+        assert np.std(kept["anxiety"][own]) == pytest.approx(np.hypot(1, 0.35), abs=0.01)
+    training = kept.index[kept["arm"] == "training"]
+    assert np.corrcoef(before["anxiety"][training], change[training])[0, 1] < -0.8
+
+
+def test_cortisol_has_four_samples_and_the_mixed_table_the_same_in_other_units(sample: Path) -> None:
+    plain, mixed = (
+        pd.read_csv(sample / "phenotype" / f"{name}.tsv", sep="\t") for name in ("cortisol", "cortisol_mixed")
+    )
+    times = plain.groupby(["participant_id", "session_id"])["minutes"]
+    assert {tuple(own) for _, own in times} == {(0, 30, 45, 60)}
+    lost = plain[plain["cortisol"].isna()]
+    assert lost[["participant_id", "session_id", "minutes"]].to_numpy().tolist() == [["sub-05", "ses-pre", 45]]
+    assert set(mixed["unit"]) == {"nmol/L", "ug/dL"}
+    factor = mixed["unit"].map({"nmol/L": 1, "ug/dL": 27.59})
+    np.testing.assert_allclose(mixed["cortisol"] * factor, plain["cortisol"], atol=0.02)
+    assert plain["cortisol"].between(4, 60).sum() == len(plain) - 1
+
+
+def test_dates_are_before_1925_and_unequal_weeks_apart(root: Path, truth: pd.DataFrame) -> None:
+    cohort = read(Cohort, root / "config" / "cohorts" / "sample.yaml")
+    weeks, notes = weeks_of_sessions(list(truth.index), cohort.participants.parent, cohort, "sample.yaml")
+    assert not notes
+    assert {own.pop("pre") for own in weeks.values()} == {0}
+    assert weeks.pop(NO_POST) == {}
+    gaps = pd.Series({name: own["post"] for name, own in weeks.items()})
+    np.testing.assert_allclose(gaps, truth["weeks"].drop(NO_POST), atol=0.005)
+    assert 5.9 < gaps.min() < 6.5
+    assert 9.5 < gaps.max() < 10.1
+    assert gaps.nunique() > 8
+    for path in cohort.date_files(truth.index):
+        assert (pd.read_csv(path, sep="\t")["acq_time"] < "1925").all()
+
+
+def test_every_column_of_a_phenotype_is_described(sample: Path) -> None:
+    for path in (sample / "phenotype").glob("*.tsv"):
+        columns = list(pd.read_csv(path, sep="\t", nrows=0))
+        assert list(json.loads(path.with_suffix(".json").read_text())) == columns
 
 
 def test_coloured_noise_stays_in_its_band() -> None:

@@ -94,9 +94,9 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, dict
 @pytest.mark.parametrize("stage", ["gather", "denoise", "screen", "estimate"])
 def test_memory_does_not_grow_with_scans(cohorts: dict[int, dict[str, dict[str, str]]], stage: str) -> None:
     """Between 20 and 80 scans of 60 parcels, a stage that held their series would need 35 kB more for each."""
-    peaks = {}
+    peaks: dict[int, list[int]] = {20: [], 80: []}
     home = Path.cwd()
-    for n_scans in (20, 20, 80):
+    for n_scans in (20, 20, 80, 80):  # the least of two: other threads of the process may need memory in one of them
         os.chdir(home / str(n_scans))
         words = [
             word for name, path in cohorts[n_scans][stage].items() for word in (f"--{name.replace('_', '-')}", path)
@@ -104,8 +104,8 @@ def test_memory_does_not_grow_with_scans(cohorts: dict[int, dict[str, dict[str, 
         tracemalloc.start()
         try:
             assert main([stage, *words]) == 0
-            peaks[n_scans] = tracemalloc.get_traced_memory()[1]
+            peaks[n_scans].append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
             os.chdir(home)
-    assert (peaks[80] - peaks[20]) / 60 < PER_SCAN
+    assert (min(peaks[80]) - min(peaks[20])) / 60 < PER_SCAN

@@ -15,6 +15,7 @@ rule challenge:
         participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
         tables=tables_of,
         model=chosen("models", "model"),
+        phenotypes=measured,
         calibration=chosen("calibrations", "calibration"),
     output:
         table="results/{cohort}/challenge/{calibration}/{model}/rates.tsv",
@@ -28,7 +29,7 @@ rule challenge:
     shell:
         "connect challenge --connectomes {input.connectomes:q} --scans {input.scans:q} --kept {input.kept:q}"
         " --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q} --participants {input.participants:q}"
-        " --model {input.model:q} --calibration {input.calibration:q} --table {output.table:q} --summary {output.summary:q}"
+        " --model {input.model:q} --phenotypes {input.phenotypes:q} --calibration {input.calibration:q} --table {output.table:q} --summary {output.summary:q}"
         " --answer {output.answer:q} --threads {threads} 2> {log:q}"
 
 

@@ -16,6 +16,7 @@ from connect.settings.domains import Domains
 from connect.settings.figure import Figure
 from connect.settings.measure import Measure
 from connect.settings.model import Model
+from connect.settings.phenotype import PARTICIPANTS, Phenotype
 from connect.settings.plan import Plan
 from connect.settings.statistic import Statistic
 from connect.settings.strategy import Strategy
@@ -41,6 +42,8 @@ try:
     COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
     PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")
     CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in PLAN.named[kind]} for kind in KINDS}
+    named = dict.fromkeys(name for model in CHOICES["models"].values() for name in model.phenotypes)
+    CHOICES["phenotypes"] = {name: read(Phenotype, choice("phenotypes", name)) for name in named}
     for settings in (*CHOICES["measures"].values(), *CHOICES["statistics"].values(), *CHOICES["figures"].values()):
         if settings.own:
             settings.own.check()
@@ -57,6 +60,7 @@ except UserError as error:
     sys.exit(2)
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
+DATED = {name: cohort.date_files({scan.participant_id for scan in SCANS[name]}) for name, cohort in COHORTS.items()}
 RAW = {name: cohort.preprocess for name, cohort in COHORTS.items() if cohort.preprocess}
 
 
@@ -68,6 +72,7 @@ wildcard_constraints:
     measure="[A-Za-z0-9-]+",
     model="[A-Za-z0-9-]+",
     figure="[A-Za-z0-9-]+",
+    phenotype="[A-Za-z0-9-]+",
     calibration="[A-Za-z0-9-]+",
     scan="sub-[A-Za-z0-9_-]+",
 
@@ -122,10 +127,37 @@ def atlas_files(names):
 
 
 def tables_of(wildcards):
-    """Return the tables of further columns of participants; those that are fetched come with participants.tsv."""
+    """Return the tables of further columns of participants and of dates of sessions; those that are fetched come with participants.tsv."""
     fetched = Path(DATA, wildcards.cohort)
-    tables = COHORTS[wildcards.cohort].tables
+    tables = [*COHORTS[wildcards.cohort].tables, *DATED[wildcards.cohort]]
     return [str(table) for table in tables if wildcards.cohort not in FETCHED or not table.is_relative_to(fetched)]
+
+
+def phenotype_of(name):
+    """Return the settings of a phenotype."""
+    return CHOICES["phenotypes"].get(name) or read(Phenotype, choice("phenotypes", name))
+
+
+def phenotype_tables(wildcards):
+    """Return the files of a phenotype: one, or those of the scanned participants that exist; with their sidecars."""
+    cohort, settings = COHORTS[wildcards.cohort], phenotype_of(wildcards.phenotype)
+    folder = cohort.participants.parent
+    if "{" in settings.file:
+        people = dict.fromkeys(scan.participant_id for scan in SCANS[wildcards.cohort])
+        places = [path for person in people for label in cohort.sessions for path in settings.paths(person, label)]
+        files = [folder / place for place in dict.fromkeys(places) if (folder / place).is_file()]
+    else:
+        files = [cohort.participants if settings.file == PARTICIPANTS else folder / settings.file]
+    sidecars = [file.with_name(file.name.removesuffix(".gz")).with_suffix(".json") for file in files]
+    found = [str(file) for file in (*files, *(sidecar for sidecar in sidecars if sidecar.is_file()))]
+    fetched = Path(DATA, wildcards.cohort)
+    return [path for path in found if wildcards.cohort not in FETCHED or not Path(path).is_relative_to(fetched)]
+
+
+def phenotype_key(wildcards):
+    """Return the scoring key of a questionnaire of which a phenotype is a scale, or nothing."""
+    score = phenotype_of(wildcards.phenotype).score
+    return choice("scores", score.key) if score else []
 
 
 def own_files(kind, *names):
@@ -140,21 +172,57 @@ def primary(pattern, **others):
     return expand(pattern, **{**names, **others}, allow_missing=True)[0]
 
 
-def per_model(pattern):
-    """Return an input function: a result of the primary universe for every model of the cohort, in the plan's order."""
-    return lambda wildcards: expand(primary(pattern), cohort=wildcards.cohort, model=PLAN.models[wildcards.cohort])
+def model_of(name):
+    """Return a model, which need not be in the plan."""
+    return CHOICES["models"].get(name) or read(Model, choice("models", name))
+
+
+def measured(wildcards):
+    """Return the values of the phenotypes that the model of the wildcards names."""
+    names = model_of(wildcards.model).phenotypes
+    return expand(rules.phenotypes.output.values, cohort=wildcards.cohort, phenotype=names)
+
+
+def tested(model):
+    """Return what the stage gives that tests a model: relate if the question is about a phenotype, else compare."""
+    return rules.relate.output if model_of(model).relation else rules.compare.output
+
+
+def of_model(name):
+    """Return an input function: a result of the model that the wildcards name, in the primary universe."""
+    return lambda wildcards: primary(tested(wildcards.model)[name])
+
+
+def of_models(name):
+    """Return an input function: a result of every model of the cohort in the primary universe, in the plan's order."""
+    return lambda wildcards: [
+        primary(tested(model)[name], cohort=wildcards.cohort, model=model) for model in PLAN.models[wildcards.cohort]
+    ]
+
+
+def slopes(wildcards):
+    """Return the slopes in each arm of every model of the cohort that is about a phenotype, in the primary universe."""
+    related = [model for model in PLAN.models[wildcards.cohort] if model_of(model).relation]
+    return expand(primary(rules.relate.output.slopes), cohort=wildcards.cohort, model=related)
 
 
 def comparisons(cohort, together=list):
-    """Return the summaries of every model of a cohort in every universe, one by one or as one pattern with braces."""
-    return expand(
-        rules.compare.output.summary,
-        cohort=cohort,
-        atlas=together(PLAN.atlas_names),
-        strategy=together(PLAN.strategies),
-        measure=together(PLAN.measures),
-        model=together(PLAN.models[cohort]),
-    )
+    """Return the summaries of every model of a cohort in every universe, one by one or as patterns with braces."""
+    stages = {}
+    for model in PLAN.models[cohort]:
+        stages.setdefault(tested(model)["summary"], []).append(model)
+    return [
+        path
+        for summary, models in stages.items()
+        for path in expand(
+            summary,
+            cohort=cohort,
+            atlas=together(PLAN.atlas_names),
+            strategy=together(PLAN.strategies),
+            measure=together(PLAN.measures),
+            model=together(models),
+        )
+    ]
 
 
 def assessments(cohort, strategies=PLAN.strategies):
@@ -185,18 +253,21 @@ def shown_strategies(figure):
     return PLAN.strategies if is_about_cohort(figure) else PLAN.strategies[:1]
 
 
-def pictures(cohort):
-    """Return the figures of a cohort: one about a model for each model, one about the cohort for the primary model."""
+def shown_models(figure, cohort):
+    """Return the models of which a figure is drawn: the primary one for a figure about the cohort, else those it is about."""
     models = PLAN.models[cohort]
+    if is_about_cohort(figure):
+        return models[:1]
+    related = CHOICES["figures"][figure].about == "relation"
+    return [model for model in models if bool(model_of(model).relation) == related]
+
+
+def pictures(cohort):
+    """Return the figures of a cohort."""
     return [
         path
         for figure in PLAN.figures
-        for path in expand(
-            rules.draw.output.svg,
-            cohort=cohort,
-            model=models[:1] if is_about_cohort(figure) else models,
-            figure=figure,
-        )
+        for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
 
 

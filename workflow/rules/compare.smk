@@ -19,6 +19,7 @@ rule compare:
         model=chosen("models", "model"),
         statistics=[choice("statistics", name) for name in PLAN.statistics],
         functions=own_files("statistics", *PLAN.statistics),
+        phenotypes=measured,
     output:
         domain_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
         network_tests="results/{cohort}/compare/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
@@ -36,4 +37,5 @@ rule compare:
         " --strategy {input.strategy:q} --measure {input.measure:q} --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q}"
         " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
         " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --values {output.values:q}"
-        " --people {output.people:q} --summary {output.summary:q} --statistics {input.statistics:q} 2> {log:q}"
+        " --people {output.people:q} --summary {output.summary:q} --statistics {input.statistics:q}"
+        " --phenotypes {input.phenotypes:q} 2> {log:q}"

@@ -14,11 +14,12 @@ rule report:
         models=lambda wildcards: [choice("models", model) for model in PLAN.models[wildcards.cohort]],
         scans=primary(rules.screen.output.kept),
         lost=primary(rules.screen.output.lost),
-        domain_tests=per_model(rules.compare.output.domain_tests),
-        network_tests=per_model(rules.compare.output.network_tests),
-        edge_tests=per_model(rules.compare.output.edge_tests),
-        components=per_model(rules.compare.output.components),
-        people=per_model(rules.compare.output.people),
+        domain_tests=of_models("domain_tests"),
+        network_tests=of_models("network_tests"),
+        edge_tests=of_models("edge_tests"),
+        components=of_models("components"),
+        people=of_models("people"),
+        slopes=slopes,
         summaries=lambda wildcards: comparisons(wildcards.cohort),
         assessments=lambda wildcards: assessments(wildcards.cohort),
         recipes=[choice("figures", figure) for figure in PLAN.figures],
@@ -39,4 +40,4 @@ rule report:
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {params.summaries:q}"
         " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
-        " --trusts {input.trusts:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"
+        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"

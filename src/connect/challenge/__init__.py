@@ -18,21 +18,16 @@ import pandas as pd
 from connect.challenge.cohorts import ABOUT, SCENARIOS, Base
 from connect.challenge.own import WAYS, own_data
 from connect.challenge.rates import RATE_COLUMNS, Source, Trial, rates, tests_of, told, trusted
-from connect.changes import Sessions, by_session, parts_of
 from connect.compare.families import Regions, families_of
 from connect.config import read
 from connect.errors import UserError
-from connect.formulas import OF_SESSIONS, motion_of, words_of
-from connect.outcome import Outcome, phases_of, select
-from connect.parcels import domain_of, network_blocks
-from connect.people import read_people
+from connect.formulas import OF_SESSIONS, motion_of
+from connect.parcels import network_blocks
 from connect.question import Family, Question
-from connect.settings.atlas import Atlas
 from connect.settings.calibration import Calibration
-from connect.settings.cohort import Cohort
-from connect.settings.domains import Domains
-from connect.settings.model import Model
-from connect.tables import read_stored, read_table, write_record, write_table, written
+from connect.settings.model import words_of
+from connect.study import Study, read_study
+from connect.tables import write_record, write_table, written
 
 
 def challenge(  # noqa: PLR0913 - one parameter for each file
@@ -48,6 +43,7 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
     table: Path,
     summary: Path,
     answer: Path,
+    phenotypes: Sequence[Path] = (),
     threads: int = 1,
 ) -> None:
     """Count how often the tests of a model find something where nothing is.
@@ -78,57 +74,35 @@ def challenge(  # noqa: PLR0913 - one parameter for each file
         Output: which test to trust, and what could not be tried and why.
     answer
         Output: the same in lines of text.
+    phenotypes
+        Values of the phenotypes that the model names, or none.
     threads
         Cores.
     """
-    settings, plan, asked = read(Calibration, calibration), read(Cohort, cohort), read(Model, model)
-    parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
-    domain = domain_of(parcels, read(Domains, domains), domains)
-    sessions = by_session(read_stored(connectomes), read_table(scans), plan)
-    screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
-    subjects = read_people(participants, plan, screened, cohort)
-    parts = parts_of(asked.condition, plan, model, phases_of(asked))
-    outcome = select(sessions, subjects, screened, asked, parts, plan, model)
-    found, record = rates_of_model(sessions, outcome, asked, parcels, domain, settings, threads, model)
+    settings = read(Calibration, calibration)
+    study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
+    found, record = rates_of_model(study, settings, threads)
     write_table(table, found, RATE_COLUMNS)
     names = {"model": model.stem, "calibration": calibration.stem}
-    write_record(summary, {**names, "question": asked.question, **record})
+    write_record(summary, {**names, "question": study.model.question, **record})
     with written(answer) as aside:
         aside.write_text(told(record, model.stem), encoding="utf-8", newline="\n")
 
 
-def rates_of_model(
-    sessions: Sessions,
-    outcome: Outcome,
-    model: Model,
-    parcels: pd.DataFrame,
-    domain: np.ndarray,
-    settings: Calibration,
-    threads: int,
-    where: object,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def rates_of_model(study: Study, settings: Calibration, threads: int) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rates of false positives, and the record of what they mean.
 
     Parameters
     ----------
-    sessions
-        Connectomes per participant and session.
-    outcome
-        Rows of the model.
-    model
-        The model.
-    parcels
-        Parcels table.
-    domain
-        Domain of each parcel ``(n_parcels,)``.
+    study
+        The model and its cohort.
     settings
         Scenarios, data sets and permutations.
     threads
         Cores.
-    where
-        The model's file, for error messages.
     """
-    networks = list(parcels["network"])
+    sessions, outcome, model, where = study.sessions, study.outcome, study.model, study.where
+    parcels, domain, networks = study.parcels, study.domain, list(study.parcels["network"])
     chosen = spread_parcels(parcels, domain, outcome.use, settings.parcels, where)
     edges = edges_among(chosen, len(parcels))
     *coarse, every = Regions(domain, tuple(network_blocks(networks)), outcome.use).columns(sessions.connectomes)

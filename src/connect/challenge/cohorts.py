@@ -16,11 +16,11 @@ import pandas as pd
 from connect.compare.families import Regions, families_of
 from connect.design import design
 from connect.errors import UserError
-from connect.formulas import motion_of, words_of
+from connect.formulas import motion_of
 from connect.outcome import Outcome
 from connect.parcels import domain_edges
 from connect.question import Family
-from connect.settings.model import Model
+from connect.settings.model import Model, words_of
 
 FACTORS = 10
 """Patterns of edges that participants share."""

@@ -8,41 +8,34 @@ domain-level quantities, the network pairs and the edges are each corrected with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from connect.cautions import cautions
-from connect.changes import Sessions, by_session, parts_of
+from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.plasticity import plasticity
 from connect.compare.summary import summarise
 from connect.config import read
 from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.motion import motion_test
-from connect.outcome import Outcome, phases_of, select
-from connect.parcels import (
-    QUANTITIES,
-    Block,
-    domain_edges,
-    domain_of,
-    domain_values,
-    network_blocks,
-)
-from connect.people import read_people
+from connect.outcome import Outcome
+from connect.parcels import PRIMARY, QUANTITIES, Block, domain_edges, domain_values, network_blocks
+from connect.persons import described as described_phenotypes
 from connect.question import Question, question
-from connect.settings.atlas import Atlas
-from connect.settings.cohort import Cohort
-from connect.settings.domains import Domains
 from connect.settings.measure import Measure
-from connect.settings.model import Model
 from connect.settings.statistic import Statistic
 from connect.statistics import described as described_statistics
 from connect.statistics import statistic_values
-from connect.tables import read_stored, read_table, write_record, write_table
+from connect.study import Study, read_study
+from connect.tables import write_record, write_table
 
 LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
@@ -70,6 +63,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     people: Path,
     summary: Path,
     statistics: Sequence[Path] = (),
+    phenotypes: Sequence[Path] = (),
 ) -> None:
     """Test a model at the level of domains, network pairs and edges.
 
@@ -111,47 +105,98 @@ def compare(  # noqa: PLR0913 - one parameter for each file
         Output: what was asked and found, in one record.
     statistics
         Statistics of your own (YAML), tested beside the domain-level quantities, or none.
+    phenotypes
+        Values of the phenotypes that the model names (a table each, with its record beside it), or none.
     """
-    settings = read(Model, model)
-    parcels = read_table(read(Atlas, atlas).parcels, ["name", "network", "region"])
-    domain = domain_of(parcels, read(Domains, domains), domains)
-    plan = read(Cohort, cohort)
-    rows = read_table(scans)
-    sessions = by_session(read_stored(connectomes), rows, plan)
-    screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
-    subjects = read_people(participants, plan, screened, cohort)
-    parts = parts_of(settings.condition, plan, model, phases_of(settings))
-    outcome = select(sessions, subjects, screened, settings, parts, plan, model)
-    asked = question(outcome.rows, settings, model)
-    acquired = check_acquisition(rows, subjects, outcome, asked, plan, scans)
-    own = {path.stem: read(Statistic, path) for path in statistics}
-    numbers = statistic_values(sessions.connectomes, sessions.table, parcels.assign(domain=domain), outcome.use, own)
-    table = session_values(sessions, domain, outcome, numbers)
-    results, found = tests(sessions, parcels, domain, outcome, asked, numbers)
-    for path, name in ((domain_tests, "domain"), (network_tests, "network"), (edge_tests, "edge")):
-        columns = [str(column) for column in results[name] if column not in LABEL_COLUMNS[name]]
-        write_table(path, results[name], {**LABEL_COLUMNS[name], **described(columns)})
-    write_table(components, found, COMPONENT_COLUMNS)
-    write_table(values, table)
-    write_table(people, outcome.people)
+    study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
+    asked = question(study.outcome.rows, study.model, model)
+    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
+    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
+    found.write(domain_tests, network_tests, edge_tests, components, values, people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
-    unit = read(Measure, measure).unit
-    record = summarise(results, table, outcome, asked)
+    unit = {"unit": read(Measure, measure).unit}
+    write_record(
+        summary, {**names, **unit, **found.summary, "phenotypes": described_phenotypes(phenotypes, study.model)}
+    )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a model found.
+
+    Parameters
+    ----------
+    levels
+        Results of the levels `domain`, `network` and `edge`.
+    components
+        Connected components of edges.
+    values
+        Domain-level quantities of every participant and session.
+    people
+        Every participant, analysed or not and why.
+    summary
+        What was asked and found.
+    """
+
+    levels: Mapping[str, pd.DataFrame]
+    components: pd.DataFrame
+    values: pd.DataFrame
+    people: pd.DataFrame
+    summary: Mapping[str, Any]
+
+    def write(self, domains: Path, networks: Path, edges: Path, components: Path, values: Path, people: Path) -> None:
+        """Write the tables."""
+        for path, name in ((domains, "domain"), (networks, "network"), (edges, "edge")):
+            columns = [str(column) for column in self.levels[name] if column not in LABEL_COLUMNS[name]]
+            write_table(path, self.levels[name], {**LABEL_COLUMNS[name], **described(columns)})
+        write_table(components, self.components, COMPONENT_COLUMNS)
+        write_table(values, self.values)
+        write_table(people, self.people)
+
+
+def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquired: Sequence[str]) -> Compared:
+    """Test a model at every level.
+
+    Parameters
+    ----------
+    study
+        The model and its cohort.
+    asked
+        Its question.
+    own
+        Statistics of the user's own, by name.
+    acquired
+        What the acquisition makes doubtful, as :func:`connect.confounded.check_acquisition` tells it.
+    """
+    sessions, outcome, domain = study.sessions, study.outcome, study.domain
+    numbers = statistic_values(
+        sessions.connectomes, sessions.table, study.parcels.assign(domain=domain), outcome.use, own
+    )
+    each = [name for name, (_, moment) in study.model.measured.items() if moment == "session" and name in outcome.rows]
+    values = session_values(sessions, domain, outcome, numbers, each)
+    levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
-    edges, before = outcome.of(every), outcome.before(every)
-    moved = motion_test(outcome.rows, settings, model)
-    told = {
+    edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
+    told: dict[str, Any] = {
         "statistics": described_statistics(own),
         "variances": asked.variances(edges),
         "cautions": [*acquired, *cautions(asked, edges, before)],
+        "motion": motion_test(outcome.rows, study.model, study.where),
     }
-    write_record(summary, {**names, "unit": unit, **record, **told, "motion": moved})
+    people, told["rates"] = plasticity(outcome, values[PRIMARY].to_numpy(dtype=np.float64), study.model)
+    return Compared(levels, components, values, people, {**summarise(levels, values, outcome, asked), **told})
 
 
 def session_values(
-    sessions: Sessions, domain: np.ndarray, outcome: Outcome, statistics: Mapping[str, np.ndarray]
+    sessions: Sessions,
+    domain: np.ndarray,
+    outcome: Outcome,
+    statistics: Mapping[str, np.ndarray],
+    measured: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return the domain-level quantities and statistics of every session, over the edges that all sessions in use have.
+
+    ``measured`` are the phenotypes of which each session has a value of its own.
 
     Raises
     ------
@@ -160,6 +205,9 @@ def session_values(
     """
     known = [name for name in outcome.people if name not in (*sessions.table, "fd_change", "reason")]
     table = sessions.table.merge(outcome.people[["participant_id", *known]], on="participant_id", how="left")
+    if measured:
+        own = outcome.rows[["participant_id", "session_id", *measured]]
+        table = table.merge(own, on=["participant_id", "session_id"], how="left")
     values = domain_values(sessions.connectomes, domain, outcome.use)
     table = table.assign(condition=table["condition"].replace("", None), **values)
     for name in statistics:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from connect.columns import Values, parts, per_column, rows_of
+from connect.formulas import has_baseline
 from connect.inference import Fit, Tested
 from connect.inference.bootstrap import Bootstrap
+from connect.inference.correlation import fisher_interval
 from connect.inference.effects import Effect, arm_effects, group_effects, paired_effects
 from connect.inference.evidence import equivalence, log10_bayes_factor
 from connect.inference.power import critical_t, detectable_effect
 from connect.inference.reliability import Form, icc, mean_squares, measurement_error, minimal_detectable_change
 from connect.outcome import Outcome
 from connect.question import Question
+from connect.settings.model import RANKED
 
 POWER = 0.8
 """Probability with which the smallest detectable effect is found."""
 
 BASE: Mapping[str, str] = {
     "n": "participants analysed",
-    "estimate": "contrast, in units of the measure, per week for a rate or a slope on weeks; n/a of several",
+    "estimate": "contrast, in units of the measure, per week for a rate or a slope on weeks; n/a of several; "
+    "the partial correlation where values are ranked or bent",
     "ci_low": "lower bound of the estimate's interval",
     "ci_high": "upper bound of the estimate's interval",
     "g": "Hedges' g: estimate in residual standard deviations, corrected for small samples; Cohen's f if several are "
@@ -37,6 +42,7 @@ BASE: Mapping[str, str] = {
     "q_fdr": "false discovery rate within the family (Benjamini-Hochberg)",
 }
 EXTRA: Mapping[str, str] = {
+    "r": "partial correlation with the column whose slope the contrast is, as `correlation` of the model says",
     "log10_bf": "log10 of the JZS Bayes factor for an effect (Cauchy prior, scale 0.707 residual standard deviations)",
     "p_equivalence": "p-value of the test that the effect is smaller than the smallest effect of interest (TOST)",
     "detectable": f"smallest effect found with {100 * POWER:g} % power, uncorrected, in units of the estimate",
@@ -60,6 +66,7 @@ LAST: Mapping[str, str] = {
     "correction": "how p and p_fwe were counted",
     "reason": "why a row was not tested",
 }
+CORRELATION = ("r", "r_low", "r_high")
 FORMS: tuple[Form, ...] = ("agreement", "consistency")
 BOOTSTRAPPED = ("g_av", "g_rm", "g_ppc", "g_groups")
 
@@ -99,12 +106,15 @@ def level(
     """
     values, before = outcome.of(sessions), outcome.before(sessions)
     found, tested = result
+    correlated = _correlation(question, values, found) if question.slope else {}
+    if question.model.correlation in RANKED:
+        found = _only_correlated(found, correlated)
     complete = _complete(values) & (before is None or _complete(before))
     reasons = np.where(complete, "no variance", "missing or undefined in an analysed session").astype(object)
     columns: dict[str, Any] = {
         "n": question.n, "estimate": found.estimate, "ci_low": found.low, "ci_high": found.high,
         "g": found.g, "g_low": found.g_low, "g_high": found.g_high, "statistic": found.statistic, "df": found.df,
-        "p": tested.p, "p_fwe": tested.p_fwe, "q_fdr": tested.q_fdr,
+        "p": tested.p, "p_fwe": tested.p_fwe, "q_fdr": tested.q_fdr, **correlated,
         **_evidence(question, found, tested), **_effects(question, outcome, sessions),
         "family": family, "correction": question.counted(len(tested.maxima)),
         "reason": pd.Series(reasons).where(np.isnan(found.statistic), None),
@@ -112,9 +122,24 @@ def level(
     return labels.reset_index(drop=True).assign(**columns)
 
 
+def _correlation(question: Question, values: Values, found: Fit) -> dict[str, np.ndarray]:
+    """Return the partial correlation with its interval; with a value before of each column, from t."""
+    if has_baseline(question.model):
+        r = found.statistic / np.sqrt(np.square(found.statistic) + question.df)
+        return dict(zip(CORRELATION, (r, *fisher_interval(r, question.df, question.model.confidence)), strict=True))
+    made = question.correlation(values)
+    return dict(zip(CORRELATION, (made.r, made.low, made.high), strict=True))
+
+
+def _only_correlated(found: Fit, correlated: Mapping[str, np.ndarray]) -> Fit:
+    """Return estimates of which the correlation is the only one with a meaning: slopes of ranks have no unit."""
+    blank, (r, low, high) = np.full(found.statistic.shape, np.nan), correlated.values()
+    return replace(found, estimate=r, low=low, high=high, g=blank, g_low=blank, g_high=blank, error=blank)
+
+
 def _evidence(question: Question, found: Fit, tested: Tested) -> dict[str, np.ndarray]:
     """Return what there is for one contrast with the same degrees of freedom in all columns."""
-    if question.together or question.method == "mixed":
+    if question.together or question.method in ("mixed", "repeated"):
         return {}
     model, df, n_effective = question.model, question.df, question.n_effective
     columns = {"log10_bf": log10_bayes_factor(found.statistic, df, n_effective)}

@@ -17,8 +17,8 @@ from connect.outcome import Outcome
 from connect.parcels import PRIMARY
 from connect.question import Question
 
-KEPT = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "statistic", "df", "p", "log10_bf", "p_equivalence",
-        "detectable")  # fmt: skip
+KEPT = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "r", "r_low", "r_high", "statistic", "df", "p",
+        "log10_bf", "p_equivalence", "detectable")  # fmt: skip
 """What the summary holds of the primary test, where the model has it."""
 
 
@@ -45,6 +45,8 @@ def summarise(
         "formula": model.formula,
         "contrast": model.contrast,
         "outcome": model.outcome,
+        "relation": model.relation,
+        "correlation": model.correlation,
         "columns": [*asked.asked.columns, *([BASELINE] if has_baseline(model) else [])],
         "condition": model.condition,
         "confidence": model.confidence,

@@ -23,10 +23,10 @@ from connect.figures.participants import (
     values_before,
     values_of_column,
 )
-from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, has_baseline
+from connect.formulas import OF_SESSIONS, has_baseline
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.model import OUTCOMES
-from connect.words import Contrast, in_words, with_condition
+from connect.words import Contrast, with_condition, with_unit
 
 ONE_SESSION = ("pre", "post")
 """Outcomes that have no sessions to join."""
@@ -105,7 +105,7 @@ def draw_view(axes: Axes, view: View, inputs: Inputs, form: str, width: float, *
     if view.kind == "scatter":
         scatter(axes, view.groups, inputs.model.confidence)
         _name_groups(axes, view.groups, f"{what}: line and", interval, width)
-        label = _column_label(slope_column(inputs))
+        label = with_unit(slope_column(inputs), inputs.summary)
     else:
         parallel(axes, view.groups)
         _name_groups(axes, view.groups, f"{what}:", "lines of one slope", width)
@@ -172,9 +172,3 @@ def _is_difference(inputs: Inputs) -> bool:
     of_sessions = any(name in OF_SESSIONS for name in Contrast.of(inputs.summary).names)
     changes = inputs.model.outcome in ("change", "rate") or (inputs.model.outcome == "sessions" and of_sessions)
     return changes or " - " in inputs.model.condition
-
-
-def _column_label(name: str) -> str:
-    """Return the label of a participants' column, or of their motion."""
-    text = f"{in_words(name)}{' (mm)' if name in (MOTION, MOTION_LEVEL) else ''}"
-    return text[:1].upper() + text[1:]

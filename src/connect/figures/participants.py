@@ -9,10 +9,11 @@ import pandas as pd
 
 from connect.changes import CHANGE, Part, weights
 from connect.figures import PHASES, Inputs
-from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, is_number, words_of
-from connect.outcome import PHASES as PHASES_OF
+from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, is_number
 from connect.parcels import PRIMARY
 from connect.people import word
+from connect.rows import PHASES as PHASES_OF
+from connect.settings.model import words_of
 from connect.words import Contrast, conditions_in
 
 
@@ -91,9 +92,10 @@ def weeks_of(inputs: Inputs) -> np.ndarray:
     """Return the time of every session in weeks ``(n_sessions,)``; NaN where it is not known."""
     values = inputs.session_values
     found = np.full(len(values), np.nan)
-    for label, session in inputs.cohort.sessions.items():
+    for label in inputs.cohort.sessions:
         own = (values["session_id"].str.removeprefix("ses-") == label).to_numpy()
-        weeks = values.get(session.weeks) if isinstance(session.weeks, str) else session.weeks
+        time = inputs.cohort.weeks_of(label)
+        weeks = values.get(time) if isinstance(time, str) else time
         if weeks is not None:
             found[own] = weeks[own] if isinstance(weeks, pd.Series) else weeks
     return found

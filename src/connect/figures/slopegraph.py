@@ -112,6 +112,8 @@ def _estimate(inputs: Inputs) -> str:
 def _effect_size(inputs: Inputs) -> str:
     """Return the effect size with its interval, if the model has one."""
     found, summary = inputs.summary["primary"], inputs.summary
+    if summary["relation"] and found.get("r") is not None:
+        return f"r{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
     if found["g"] is None:
         return ""
     slope = per_slope(summary) and not tested_together(summary)

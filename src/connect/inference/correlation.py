@@ -125,11 +125,18 @@ def partial_correlation(outcome: Values, design: Design, kind: Kind, confidence:
     """
     found, values = space(design), transformed(outcome, kind)
     r = np.concatenate([np.empty(0), *(_partial(found, values[:, at]) for at in places(values.shape[1]))])
-    spread = 1 + np.square(r) / 2 if kind != "pearson" else 1.0
-    half = special.ndtri((1 + confidence) / 2) * np.sqrt(spread / (design.df - 1))
+    return Correlation(r, *fisher_interval(r, design.df, confidence, ranked=kind != "pearson"), design.df)
+
+
+def fisher_interval(
+    r: np.ndarray, df: int, confidence: float, *, ranked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds of correlations ``(n_columns,)`` with some residual degrees of freedom, of ranks or not."""
+    spread = 1 + np.square(r) / 2 if ranked else np.ones(r.shape)
+    half = special.ndtri((1 + confidence) / 2) * np.sqrt(spread / (df - 1))
     with np.errstate(divide="ignore"):
         z = np.arctanh(r)
-    return Correlation(r, np.tanh(z - half), np.tanh(z + half), design.df)
+    return np.tanh(z - half), np.tanh(z + half)
 
 
 def _partial(found: Space, values: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, quality, sections, trust, wording
+from connect.report import methods, numbers, quality, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
@@ -31,6 +31,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
+from connect.words import in_words
 
 
 def report(  # noqa: PLR0913 - one parameter for each file
@@ -54,6 +55,7 @@ def report(  # noqa: PLR0913 - one parameter for each file
     recipes: Sequence[Path] = (),
     figures: Sequence[Path] = (),
     trusts: Sequence[Path] = (),
+    slopes: Sequence[Path] = (),
 ) -> None:
     """Write the page of a cohort, and its answer in a few lines.
 
@@ -101,6 +103,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
         about the cohort for the primary model.
     trusts
         Which tests to trust, from the challenge stage: a record per model, in a folder of its name, or none.
+    slopes
+        Slopes in each arm, from the relate stage: a table per model that is about a phenotype, likewise.
     """
     settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
     records = [read_record(path) for path in summaries]
@@ -112,8 +116,9 @@ def report(  # noqa: PLR0913 - one parameter for each file
             model,
             primary(records, {**universe, "model": model.stem}),
             tables,
-            _pictures(model, recipes, figures, "model"),
+            _pictures(model, recipes, figures, "relation" if read(Model, model).relation else "model"),
             read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
+            slopes,
         )
         for model in models
     ]
@@ -193,18 +198,18 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) 
     excluded = scans.loc[scans["kept"] == "no", "reason"]
     lines = [
         f"{summary['question']} {wording.effect(summary)}: {wording.sizes(summary)}, "
-        f"p = {wording.p_value(found['p'], summary['alpha'])} "
+        f"p = {numbers.p_value(found['p'], summary['alpha'])} "
         f"({wording.counted(summary)}); the gate is {summary['gate']}.",
-        f"Analysed: {wording.people(summary['n'])}{f' ({arms})' if arms else ''}.",
+        f"Analysed: {numbers.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
-        f"{wording.people(len(reasons))}{_because(reasons)}.",
+        f"{numbers.people(len(reasons))}{_because(reasons)}.",
         *(f"Look at this first: {flag.line}." for flag in quality.flags(results, scans, limits)),
     ]
-    return "\n".join(lines).replace(wording.MINUS, "-").replace("’", "'") + "\n"
+    return "\n".join(lines).replace(numbers.MINUS, "-").replace("’", "'") + "\n"
 
 
 def _because(reasons: Sequence[str] | pd.Series[str]) -> str:
-    return f" ({wording.counts(reasons)})" if len(reasons) else ""
+    return f" ({numbers.counts(reasons)})" if len(reasons) else ""
 
 
 def _environment() -> Environment:
@@ -215,11 +220,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, quality, sections, trust, wording):
+    for module in (methods, numbers, quality, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
+    made.filters["in_words"] = in_words
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),
@@ -237,10 +243,12 @@ def _result(
     tables: Mapping[str, Sequence[Path]],
     pictures: tuple[Picture, ...],
     trusted: Mapping[str, Any] | None,
+    slopes: Sequence[Path],
 ) -> Result:
     found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
     people, components = found.pop("people"), found.pop("components")
-    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted)
+    own = sections.rows(read_table(_of_model(path.stem, "slopes", slopes))) if summary["relation"] else []
+    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted, own)
 
 
 def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:

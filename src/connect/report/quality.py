@@ -14,7 +14,7 @@ import pandas as pd
 
 from connect.acquisition import changed_settings, told
 from connect.limits import severe
-from connect.report import wording
+from connect.report import numbers
 from connect.report.sections import Picture, Result
 from connect.settings.cohort import Limits
 
@@ -108,8 +108,8 @@ def beside_chance(record: Mapping[str, Any], key: str, scale: float = 1.0) -> di
     """
     value, middle, low, high = (record[key + part] for part in ("", "_chance", "_low", "_high"))
     if value is None:
-        return {"value": wording.MISSING, "chance": "", "middle": "", "outside": False, "p": None}
-    shown = [wording.MISSING if one is None else wording.fixed(scale * one, 3 if scale == 1 else 1)
+        return {"value": numbers.MISSING, "chance": "", "middle": "", "outside": False, "p": None}
+    shown = [numbers.MISSING if one is None else numbers.fixed(scale * one, 3 if scale == 1 else 1)
              for one in (value, middle, low, high)]  # fmt: skip
     outside = low is not None and high is not None and not low <= value <= high
     return {"value": shown[0], "middle": shown[1], "chance": f"{shown[2]} to {shown[3]}", "outside": outside,
@@ -130,24 +130,24 @@ def scan_value(row: Mapping[str, Any], column: str) -> str:
     """Return a number of the table of scans as text; shares in percent."""
     value = row[column]
     if value is None:
-        return wording.MISSING
+        return numbers.MISSING
     if column in _COUNTS:
         return f"{value:.0f}"
-    return wording.fixed(100 * value, 1) if column in _SHARES else wording.number(value)
+    return numbers.fixed(100 * value, 1) if column in _SHARES else numbers.number(value)
 
 
 def _moved(model: str, motion: Mapping[str, Any]) -> Flag:
     text = f"{model}: {motion['flag']}"
-    numbers = (
-        f"Hedges' g {wording.bounded(motion['g'], motion['g_low'], motion['g_high'])}, "
-        f"p = {wording.p_value(motion['p'])}, {wording.people(motion['n'])}."
+    detail = (
+        f"Hedges' g {numbers.bounded(motion['g'], motion['g_low'], motion['g_high'])}, "
+        f"p = {numbers.p_value(motion['p'])}, {numbers.people(motion['n'])}."
     )
-    return Flag(text, (numbers,), text)
+    return Flag(text, (detail,), text)
 
 
 def _differ(people: pd.DataFrame, what: str, line: str) -> Flag:
     title = (
-        f"{_SETTINGS[what]} differs between the kept scans of {wording.people(len(people))}; if it changed with the "
+        f"{_SETTINGS[what]} differs between the kept scans of {numbers.people(len(people))}; if it changed with the "
         "session, that cannot be told from an effect of the intervention"
     )
     details = tuple(f"{row['participant_id']}: {row['values']}" for row in people.to_dict("records"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -67,6 +67,8 @@ class Result:
         Its figures.
     trust
         Record of the challenge stage, if the plan has a calibration.
+    slopes
+        Slopes in each arm, if the model is about a phenotype and compares arms.
     """
 
     name: str
@@ -77,11 +79,27 @@ class Result:
     people: pd.DataFrame
     pictures: tuple[Picture, ...]
     trust: Mapping[str, Any] | None = None
+    slopes: Rows = field(default_factory=list)
 
     @property
     def motion(self) -> bool:
         """Whether the change in motion is a covariate."""
         return any(name in self.summary["columns"] for name in (MOTION, MOTION_LEVEL))
+
+
+def in_order(results: Sequence[Result]) -> list[Result]:
+    """Return results with those about a phenotype after the others."""
+    return sorted(results, key=lambda result: bool(result.model.relation))
+
+
+def known(result: Result, column: str) -> int:
+    """Return of how many participants whom the question is about a column is known."""
+    return int(result.people.loc[~outside(result), column].notna().sum())
+
+
+def capfirst(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def rows(table: pd.DataFrame) -> Rows:

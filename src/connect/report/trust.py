@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connect.report import wording
+from connect.report import numbers
 from connect.settings.calibration import CORRECTIONS
 from connect.words import listed
 from connect.words import untried as untried_lines
@@ -39,7 +39,7 @@ def corrected(correction: str) -> str:
 
 def rate(row: Mapping[str, Any]) -> str:
     """Return a rate with its interval."""
-    rate, low, high = (wording.fixed(row[key], 3) for key in ("rate", "rate_low", "rate_high"))
+    rate, low, high = (numbers.fixed(row[key], 3) for key in ("rate", "rate_low", "rate_high"))
     return f"{rate} [{low}, {high}]"
 
 

@@ -1,80 +1,23 @@
-"""Wording of results: numbers with interval and unit, p-values with what they were counted from, effects in words.
-
-A number and the bounds of its interval share their decimals: those that show three significant digits of the largest.
-"""
+"""Wording of results: what an estimate is, what it says, and how sure it is."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from markupsafe import Markup, escape
-
 from connect.parcels import QUANTITIES
+from connect.report.numbers import MISSING, bounded, missing, number, p_value
 from connect.settings.model import OUTCOMES
-from connect.words import degrees_between, effect_label, effect_unit
+from connect.words import degrees_between, effect_label, effect_unit, in_words
 
-MISSING = "n/a"
-MINUS = "−"
-
-_DOI = re.compile(r"\b(?:doi:\s*|https?://(?:dx\.)?doi\.org/)(10\.\d{4,9}/[^\s;,]+)|(https?://[^\s;,]+)")
-_UNUSABLE = re.compile(r"unusable: [^;]*")
-_MEASURED = re.compile(r" [\d.]+(?:e[+-]?\d+)?(?: mm| min)? (?=is (?:above|below) )")
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with some significant digits, without an exponent; ``n/a`` where there is none.
-
-    Examples
-    --------
-    >>> number(0.01234), number(-1203.7), number(None)
-    ('0.0123', '−1204', 'n/a')
-    """
-    return MISSING if _missing(value) else fixed(float(value or 0), _decimals([value], digits))
-
-
-def fixed(value: float, places: int) -> str:
-    """Return a number with some decimals, a true minus sign, and none before a 0.
-
-    Examples
-    --------
-    >>> fixed(-1.25, 1), fixed(-0.001, 2)
-    ('−1.2', '0.00')
-    """
-    text = f"{value:.{places}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
-
-
-def bounded(value: float | None, low: float | None, high: float | None) -> str:
-    """Return a number and its interval with the same decimals.
-
-    Examples
-    --------
-    >>> bounded(-0.0024059, -0.0197443, 0.0149325)
-    '−0.0024 [−0.0197, 0.0149]'
-    """
-    if _missing(value):
-        return MISSING
-    places = _decimals([value, low, high], 3)
-    shown = [MISSING if _missing(item) else fixed(float(item or 0), places) for item in (value, low, high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
-
-
-def p_value(p: float | None, alpha: float | None = None) -> str:
-    """Return a p-value with four decimals, or as many as it takes to tell it from 0 and from a level.
-
-    Examples
-    --------
-    >>> p_value(0.015625), p_value(0.00039992), p_value(0.00001), p_value(0.0500099, 0.05)
-    ('0.0156', '0.0004', '0.00001', '0.05001')
-    """
-    if p is None or _missing(p):
-        return MISSING
-    shown = [fixed(p, places) for places in range(max(4, _decimals([p], 1)), 20)]
-    return next(near for near in shown if p == alpha or float(near) != alpha)
+CORRELATION: Mapping[str, str] = {
+    "pearson": "r",
+    "spearman": "rank r",
+    "percentage-bend": "bend r",
+    "repeated": "r within participants",
+}
+"""Correlations as effect sizes."""
 
 
 def counted(summary: Mapping[str, Any]) -> str:
@@ -83,7 +26,7 @@ def counted(summary: Mapping[str, Any]) -> str:
     if summary["method"] == "mixed":
         return "t with Satterthwaite’s degrees of freedom"
     kind = "sign flips" if summary["method"] == "flips" else "permutations"
-    share = "" if _missing(p) else f"{round(p * n):,} of "
+    share = "" if missing(p) else f"{round(p * n):,} of "
     if not summary["enumerated"]:
         return f"{share}{n:,} random {kind}"
     return f"{share}all {n:,} {kind}" if covariates(summary) else f"exact, {share}{n:,} {kind}"
@@ -102,7 +45,7 @@ def covariates(summary: Mapping[str, Any]) -> bool:
 def effect(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimate of a summary is."""
     arms, condition, noun = _arms(summary), summary["condition"].replace(" - ", " minus "), outcome(summary)
-    if " : " in summary["contrast"]:
+    if " : " in summary["contrast"] or summary["relation"]:
         return effect_label(summary).replace(" − ", " minus ")
     if arms:
         text = f"Difference in {noun}, {arms[0]} minus {arms[1]}"
@@ -122,7 +65,7 @@ def outcome(summary: Mapping[str, Any]) -> str:
 
 def together(summary: Mapping[str, Any]) -> bool:
     """Whether several contrasts are tested together, so that there is no single estimate."""
-    return summary["primary"]["estimate"] is None and not _missing(summary["primary"].get("statistic"))
+    return summary["primary"]["estimate"] is None and not missing(summary["primary"].get("statistic"))
 
 
 def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
@@ -142,7 +85,8 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if arms:
         return f"connectivity {more} more, or {less} less, in {arms[0]} than in {arms[1]}" + (under and f",{under}")
     if summary["contrast"] != "mean":
-        return f"connectivity {more} more, or {less} less, in participants with more {summary['contrast']}{under}"
+        name = in_words(summary["contrast"], summary)
+        return f"connectivity {more} more, or {less} less, in participants with more {name}{under}"
     return f"connectivity {more} more, or {less} less,{under}" if second else f"connectivity {more}{under}"
 
 
@@ -158,7 +102,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     """Return the estimate, or the effect size where there is none, as in tests of any difference among arms."""
     found = summary["primary"]
     if together(summary):
-        shown, name = bounded(found["g"], found["g_low"], found["g_high"]), size(summary)
+        shown, name = bounded(*sized(summary).values()), size(summary)
     else:
         shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
     value, _, interval = shown.partition(" ")
@@ -173,7 +117,7 @@ def degrees(summary: Mapping[str, Any]) -> str:
 def sizes(summary: Mapping[str, Any]) -> str:
     """Return the estimate with its unit and interval if there is one, and the effect size with its own."""
     found, level_ = summary["primary"], f"({level(summary)} CI)"
-    standardised = f"{size(summary)} {bounded(found['g'], found['g_low'], found['g_high'])}"
+    standardised = f"{size(summary)} {bounded(*sized(summary).values())}"
     if together(summary):
         return f"{standardised} {level_}"
     return f"{bounded(found['estimate'], found['ci_low'], found['ci_high'])} {unit(summary)} {level_}, {standardised}"
@@ -195,7 +139,62 @@ def size(summary: Mapping[str, Any]) -> str:
     """Return the name of the effect size of a summary."""
     if together(summary):
         return "Cohen’s f"
+    if size_key(summary) == "r":
+        kind = CORRELATION[summary["correlation"]]
+        return kind if summary["correlation"] == "repeated" or not covariates(summary) else f"Partial {kind}"
     return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
+
+
+def size_key(summary: Mapping[str, Any]) -> str:
+    """Return the column of the effect size: a correlation if the question is about a phenotype, else Hedges' g."""
+    return "r" if summary["relation"] and "r" in summary["primary"] else "g"
+
+
+def sized(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the effect size of the primary quantity with its bounds."""
+    key, found = size_key(summary), summary["primary"]
+    return {"value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"]}
+
+
+def region_in_words(summary: Mapping[str, Any]) -> str:
+    """Return at which values of the moderator arms differ in the primary quantity (Johnson-Neyman), in a sentence."""
+    region = summary["region"]
+    if region is None:
+        return ""
+    name, alpha = in_words(region["moderator"], summary), f"{summary['alpha']:g}"
+    if not region["ranges"]:
+        return f"At no value of {name} is the effect on emotion × cognition connectivity significant at {alpha}."
+    texts = [_between(low, high) for low, high in region["ranges"]]
+    share = f"{100 * region['share']:.0f} % of the participants"
+    return (
+        f"The effect on emotion × cognition connectivity is significant at {alpha} where {name} is "
+        f"{' or '.join(texts)} "
+        f"({share} are there; Johnson-Neyman). This holds at each value by itself, not over all together."
+    )
+
+
+def rates_in_words(summary: Mapping[str, Any]) -> str:
+    """Return what is known of the plasticity rates of single participants, in a sentence or two."""
+    found, per_week = summary["rates"], f"{summary['unit']} per week"
+    text = (
+        f"The rates of {found['n']} participants have a mean of {number(found['mean'])} and a standard deviation of "
+        f"{number(found['sd'])} {per_week}."
+    )
+    if found["reason"]:
+        return f"{text} How reliable they are is not known: {found['reason']}."
+    shown = bounded(found["reliability"], found["reliability_low"], found["reliability_high"])
+    return (
+        f"{text} Their reliability, the share of that variance that is no error, is {shown} ({level(summary)} CI; "
+        f"{found['df']} residual degrees of freedom). The rate of one participant is told from 0 if it is beyond "
+        f"{number(found['detectable'])} {per_week}."
+    )
+
+
+def _between(low: float | None, high: float | None) -> str:
+    """Return a range in words; None is no bound among the participants."""
+    if low is None or high is None:
+        return "anywhere" if low == high else f"below {number(high)}" if low is None else f"above {number(low)}"
+    return f"from {number(low)} to {number(high)}"
 
 
 def level(summary: Mapping[str, Any]) -> str:
@@ -207,7 +206,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
     """Return in a sentence or two what the primary test says and what follows for the finer levels."""
     found, alpha, least = summary["primary"], summary["alpha"], smallest_p(summary)
     p = p_value(found["p"], alpha)
-    if _missing(found["p"]):
+    if missing(found["p"]):
         return "The primary quantity could not be tested, so the gate is closed: the finer levels are exploratory."
     if together(summary) and summary["gate"] != "open":
         return (
@@ -239,9 +238,9 @@ def evidence(summary: Mapping[str, Any]) -> str:
     odds = found["log10_bf"]
     factor = number(10 ** min(abs(odds), 6), 2) if abs(odds) < 6 else "more than a million"
     text = f"The data are {factor} times as likely {'with' if odds > 0 else 'without'} an effect (JZS Bayes factor)."
-    if not _missing(found.get("p_equivalence")):
+    if not missing(found.get("p_equivalence")):
         text += f" Test of equivalence: p = {p_value(found['p_equivalence'], summary['alpha'])}."
-    if not _missing(found.get("detectable")):
+    if not missing(found.get("detectable")):
         text += (
             f" With this scatter, an effect of {number(found['detectable'])} {unit(summary)} is found 8 times in 10."
         )
@@ -258,68 +257,7 @@ def smallest_p(summary: Mapping[str, Any]) -> float:
     return float(ties / summary["arrangements"])
 
 
-def counts(reasons: Iterable[str]) -> str:
-    """Return reasons with how often each occurs, the most frequent first, without the measured values.
-
-    Examples
-    --------
-    >>> counts(["mean FD 0.81 mm is above 0.5 mm", "mean FD 0.7 mm is above 0.5 mm", "no scans"])
-    '2 x mean FD is above 0.5 mm; 1 x no scans'
-    """
-    found = Counter(_MEASURED.sub(" ", _UNUSABLE.sub("unusable data", reason)) for reason in reasons)
-    return "; ".join(f"{count} x {reason}" for reason, count in found.most_common())
-
-
-def people(n: int) -> str:
-    """Return a number of participants."""
-    return f"{n:,} participant{'s' * (n != 1)}"
-
-
-def linked(text: str) -> Markup:
-    """Return escaped text in which DOIs and web addresses are links, and what stands between backticks is code.
-
-    Examples
-    --------
-    >>> linked("Friston 1996, doi:10.1002/mrm.1910350312")
-    Markup('Friston 1996, <a href="https://doi.org/10.1002/mrm.1910350312">doi:10.1002/mrm.1910350312</a>')
-    """
-    parts: list[Markup] = []
-    end = 0
-    for match in _DOI.finditer(text):
-        target = match[1] or match[2]
-        while target[-1] in ".:" or (target[-1] == ")" and target.count(")") > target.count("(")):
-            target = target[:-1]
-        shown = f"doi:{target}" if match[1] else target.partition("://")[2]
-        address = f"https://doi.org/{target}" if match[1] else target
-        parts += [_coded(text[end : match.start()]), Markup('<a href="{}">{}</a>').format(address, shown)]
-        end = match.start() + match[0].index(target) + len(target)
-    return Markup("").join([*parts, _coded(text[end:])])
-
-
-def cited(source: str) -> Markup:
-    """Return a citation in parentheses, or nothing."""
-    return Markup(" ({})").format(linked(source.strip().rstrip("."))) if source.strip() else Markup("")
-
-
 def _arms(summary: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the two arms that a contrast compares, or None."""
     found = re.fullmatch(r"\s*[\w.]+\[([^]]+)\]\s*-\s*[\w.]+\[([^]]+)\]\s*", summary["contrast"])
     return (found[1], found[2]) if found else None
-
-
-def _coded(text: str) -> Markup:
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return escape(text)
-    coded = (Markup("<code>{}</code>").format(piece) if n % 2 else escape(piece) for n, piece in enumerate(pieces))
-    return Markup("").join(coded)
-
-
-def _missing(value: float | None) -> bool:
-    return value is None or not math.isfinite(value)
-
-
-def _decimals(values: Iterable[float | None], digits: int) -> int:
-    """Return the decimals that show the digits of the largest value."""
-    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
-    return max(0, digits - 1 - math.floor(math.log10(largest))) if largest else digits - 1

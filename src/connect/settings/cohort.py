@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,8 +67,36 @@ class Session:
     )
     condition: str = setting("condition of a within-participant design, such as drug or placebo", default="")
     weeks: float | str | None = setting(
-        "time since the first session, or the participants' column that holds it", default=None, unit="weeks"
+        "time since the first session, or the participants' column that holds it; without it, from `dates`",
+        default=None, unit="weeks",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dates:
+    """Where the dates of sessions are: ISO 8601, with or without the time of the day. Only differences count."""
+
+    file: str = setting(
+        "table of sessions, relative to the folder of the participants table; `{participant}` stands for the label "
+        "(sub-01), without it one table has a column participant_id",
+        default="{participant}/{participant}_sessions.tsv",
     )
+    column: str = setting("column of the dates", default="acq_time")
+    session_id: str = setting("column of the session labels, with or without `ses-`", default="session_id")
+
+    def __post_init__(self) -> None:
+        if not self.file or re.search(r"[{}]", self.file.replace("{participant}", "")):
+            must = "a path that holds no other braces than `{participant}`"
+            raise UserError("key file", must, self.file or "nothing", "correct it")
+
+    @property
+    def for_each(self) -> bool:
+        """Whether each participant has a table of their own."""
+        return "{participant}" in self.file
+
+    def path(self, folder: Path, participant: str) -> Path:
+        """Return the table of a participant such as ``sub-01``; ``folder`` holds the participants table."""
+        return Path(os.path.normpath(folder / self.file.replace("{participant}", participant)))
 
 
 @dataclass(frozen=True)
@@ -138,6 +167,9 @@ class Cohort:
         "scans that are not analysed, by entities of their names (`sub-05_ses-pre_run-2`): the reason", default={}
     )
     columns: Mapping[str, Column] = setting("columns that join those of the participants table", default={})
+    dates: Dates | None = setting(
+        "for sessions without `weeks`: where their dates are; `{}` for BIDS's `sub-*_sessions.tsv`", default=None
+    )
     source: str = setting("citation or address of the data", default="")
     models: tuple[str, ...] = setting(
         "models that answer the cohort's question, the primary one first; the plan may name others", default=()
@@ -173,10 +205,34 @@ class Cohort:
                     "key sessions", must, got, "leave out the sessions that are not compared, or name conditions"
                 )
 
+        if self.dates and not self.dated:
+            must = "a session without `weeks`, whose time the dates tell"
+            raise UserError("key dates", must, "`weeks` for every session", "remove `dates`, or `weeks`")
+
+    def weeks_of(self, label: str) -> float | str | None:
+        """Return the time of a session in weeks, or the participants' column that holds it; None if it is not known.
+
+        Times from dates are in a column that :func:`connect.people.read_people` makes.
+        """
+        return self.dated.get(label, self.sessions[label].weeks)
+
+    @property
+    def dated(self) -> dict[str, str]:
+        """Label of each session whose time comes from dates: the participants' column of its weeks."""
+        without = (label for label, session in self.sessions.items() if session.weeks is None)
+        return {label: f"weeks_{label}" for label in without} if self.dates else {}
+
     @property
     def tables(self) -> tuple[Path, ...]:
         """The files from which further columns of the participants come, each once."""
         return tuple(dict.fromkeys(column.file for column in self.columns.values() if column.file is not None))
+
+    def date_files(self, people: Iterable[str]) -> tuple[Path, ...]:
+        """Return the tables of dates of participants, each once: of those for one participant, those that there are."""
+        if self.dates is None:
+            return ()
+        files = sorted({self.dates.path(self.participants.parent, one) for one in people})
+        return tuple(file for file in files if not self.dates.for_each or file.is_file())
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -26,8 +26,9 @@ class Figure:
         default="",
     )
     function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
-    about: Literal["model", "cohort"] = setting(
-        "`model`: drawn for every model; `cohort`: drawn once, with the primary model, for the quality section",
+    about: Literal["model", "relation", "cohort"] = setting(
+        "`model`: drawn for every model of the intervention; `relation`: for every model of the slope of "
+        "a phenotype; `cohort`: drawn once, with the primary model, for the quality section",
         default="model",
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from connect.config import setting
 from connect.errors import UserError
+from connect.settings.phenotype import variable
 
 ALLOWED_CALLS = ("C", "bs")
 
@@ -20,6 +21,18 @@ OUTCOMES = {
     "sessions": "connectivity",
 }
 """What models are about, in words."""
+
+RANKED = ("spearman", "percentage-bend")
+"""Correlations of transformed values, of which a slope has no unit."""
+
+MOMENTS = ("change", "rate", "pre", "post")
+"""What a model can take of a measure of the person: post minus pre, that per week, and the value of one session."""
+
+
+def words_of(formula: str) -> list[str]:
+    """Return the names of columns in a formula: words that are neither a function nor a keyword of one."""
+    words = re.findall(r"\b[^\W\d][\w.]*\b(?!\s*[(=])", formula)
+    return [word for word in words if word not in ("True", "False")]
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,17 @@ class Model:
         default="change",
     )  # fmt: skip
     condition: str = setting("`a`, `a - b`, `a + b` or `a, b, c`: conditions of the cohort", default="")
+    phenotypes: tuple[str, ...] = setting(
+        "measures of the person (files in config/phenotypes) of which the formula names `<name>_change`, `<name>_rate` "
+        "(per week), `<name>_pre` or `<name>_post`, in a model of all sessions `<name>` too; hyphens of a name are `_`",
+        default=(),
+    )
+    correlation: Literal["pearson", "spearman", "percentage-bend", "repeated"] = setting(
+        "where the contrast is the slope of a column: on values as they are, on ranks, or on values bent towards the "
+        "middle, so that outliers count less (Wilcox 1994); `repeated` in a model of all sessions: within participants "
+        "(Bakdash and Marusich 2017)",
+        default="pearson",
+    )
     where: Mapping[str, tuple[str, ...]] = setting("participants' column: values to keep", default={})
     motion_covariate: bool = setting(
         "add motion as a covariate: the change in mean framewise displacement, or that of the session", default=True
@@ -98,6 +122,40 @@ class Model:
         if self.smallest_effect is not None and self.smallest_effect <= 0:
             raise UserError("key smallest_effect", "a number above 0", self.smallest_effect, "write its size")
         self._check_signs()
+        self._check_phenotypes()
+
+    @property
+    def measured(self) -> Mapping[str, tuple[str, str]]:
+        """The columns of phenotypes that the formula may name: phenotype and moment, `session` for that of each."""
+        moments = {f"{variable(name)}_{moment}": (name, moment) for name in self.phenotypes for moment in MOMENTS}
+        each = {variable(name): (name, "session") for name in self.phenotypes} if self.outcome == "sessions" else {}
+        return {**each, **moments}
+
+    @property
+    def relation(self) -> str:
+        """The column of a phenotype whose slope the contrast is; empty in a model of the intervention alone."""
+        return next((word for word in words_of(self.contrast) if word in self.measured), "")
+
+    def _check_phenotypes(self) -> None:
+        named = words_of(self.formula)
+        for name in self.phenotypes:
+            columns = [column for column, (of, _) in self.measured.items() if of == name]
+            if not set(columns) & set(named):
+                must = f"phenotypes that the formula names ({', '.join(f'`{column}`' for column in columns)})"
+                raise UserError("key phenotypes", must, f"{name} and `{self.formula}`", "name it, or take it out")
+        rates = [column for column, (_, moment) in self.measured.items() if moment == "rate" and column in named]
+        if rates and self.outcome not in ("change", "rate"):
+            todo = "set `outcome: change` or `rate`, or name another moment"
+            raise UserError("key formula", "`_rate` in a model of a change or a rate", f"`{rates[0]}`", todo)
+        if self.correlation == "repeated" and self.outcome != "sessions":
+            todo = "set `outcome: sessions`, or choose another correlation"
+            raise UserError("key correlation", "`repeated` in a model of all sessions", self.outcome, todo)
+        if self.correlation in RANKED:
+            alone = re.fullmatch(r"[^\W\d][\w.]*", self.contrast.strip()) and self.contrast.strip() != "mean"
+            if self.outcome == "sessions" or not alone:
+                must = f"`{self.correlation}` where the contrast is one column and each participant has one row"
+                got = f"contrast `{self.contrast}`, outcome `{self.outcome}`"
+                raise UserError("key correlation", must, got, "take `correlation` out")
 
     def _check_signs(self) -> None:
         """Refuse what says how participants are permuted where their signs are flipped instead."""

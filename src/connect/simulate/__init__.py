@@ -15,20 +15,28 @@ from connect.config import read
 from connect.errors import UserError
 from connect.layout import bids_name, choice
 from connect.settings.atlas import Atlas
+from connect.settings.score import Score
 from connect.simulate.courses import N_VOLUMES, TR
 from connect.simulate.motion import DROP, REACH, head_motion
+from connect.simulate.persons import Person, meet
+from connect.simulate.persons import facts as facts_of
 from connect.simulate.phantom import OUTSIDE, VOXEL_SIZE, Head, affine, build_head, cut_off, measured_confounds, paint
+from connect.simulate.phenotypes import phenotype_tables, sessions_table
 from connect.simulate.planted import CUT_OFF, SESSIONS, Participant, facts, recruit
+from connect.simulate.pulse import pulse_facts, write_pulse
 from connect.simulate.signals import LEAKS, NEURAL, draw_traits, leak, neural
 from connect.tables import read_table, write_matrix, write_record, written
 
 ATLAS = "seitzman2018"
+QUESTIONNAIRE = "ecr-r"
+IGNORED = "phenotype/\n"
+"""What the BIDS validator need not see: it takes one row for each participant in a phenotype, and numbers alone."""
 SPACE = "MNI152NLin2009cAsym"
 GENERATOR = "connect simulate"
 RESOLUTION = f"{VOXEL_SIZE:g} mm isotropic"
 
 # Keys of the generators beside the seed; those of a participant start with its number.
-_COHORT, _GROUP, _PERSON, _SCAN = (1000, 1), (1000, 2), 1, 2
+_COHORT, _GROUP, _PERSONS, _PERSON, _SCAN = (1000, 1), (1000, 2), (1000, 3), 1, 2
 
 
 def simulate(folder: Path, /, seed: int = 1, choices: Path = Path("config")) -> None:
@@ -44,19 +52,23 @@ def simulate(folder: Path, /, seed: int = 1, choices: Path = Path("config")) -> 
     seed
         Seed of everything that is drawn, 0 or more.
     choices
-        Folder of the choices, for its atlas seitzman2018.
+        Folder of the choices, for its atlas seitzman2018 and its scoring key ecr-r.
 
     Raises
     ------
     UserError
-        If the folder holds something else, the seed is negative or the atlas is missing.
+        If the folder holds something else, the seed is negative, or the atlas or the key is missing.
     """
     _check(folder, seed)
     parcels = read_table(read(Atlas, choice("atlases", ATLAS, choices)).parcels)
     head = build_head(parcels[["x", "y", "z"]].to_numpy(), parcels["radius"].to_numpy())
     networks = parcels["network"].tolist()
     cohort = recruit(np.random.default_rng([seed, *_COHORT]))
-    _write_cohort(folder, cohort, seed)
+    key = read(Score, choice("scores", QUESTIONNAIRE, choices))
+    persons = meet(np.random.default_rng([seed, *_PERSONS]), cohort, key)
+    _write_cohort(folder, cohort, persons, seed)
+    _write_persons(folder, persons)
+    write_pulse(folder, cohort, seed)
     for person in cohort:
         for session in person.sessions:
             _write_scan(folder, person, session, head, networks, seed)
@@ -89,7 +101,18 @@ def _check(folder: Path, seed: int) -> None:
         raise UserError(folder, f"a new or empty folder, or one that `{GENERATOR}` wrote", got, "choose another folder")
 
 
-def _write_cohort(folder: Path, cohort: Sequence[Participant], seed: int) -> None:
+def _write_persons(folder: Path, persons: Sequence[Person]) -> None:
+    for name, table in phenotype_tables(persons).items():
+        _write_text(folder / "phenotype" / f"{name}.tsv", table.text)
+        write_record(folder / "phenotype" / f"{name}.json", table.columns)
+    for person in persons:
+        label, table = person.scanned.label, sessions_table(person)
+        _write_text(folder / label / f"{label}_sessions.tsv", table.text)
+    write_record(folder / "sessions.json", sessions_table(persons[0]).columns)
+    _write_text(folder / ".bidsignore", IGNORED)
+
+
+def _write_cohort(folder: Path, cohort: Sequence[Participant], persons: Sequence[Person], seed: int) -> None:
     about = (
         "Simulated data in the shape of fMRIPrep 23 derivatives; no person was scanned. README.md tells what is in it."
     )
@@ -112,7 +135,7 @@ def _write_cohort(folder: Path, cohort: Sequence[Participant], seed: int) -> Non
     write_record(folder / "participants.json", columns)
     _write_text(folder / "participants.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
     sizes = {"voxel_size": f"{VOXEL_SIZE:g}", "drop": f"{DROP:g}", "reach": f"{REACH:g}"}
-    text = template.substitute(facts(cohort), **timing, **sizes, seed=seed)
+    text = template.substitute({**facts(cohort), **facts_of(persons), **pulse_facts()}, **timing, **sizes, seed=seed)
     _write_text(folder / "README.md", text)
 
 

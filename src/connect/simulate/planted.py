@@ -27,7 +27,8 @@ RESTLESS, RESTLESS_FD = "sub-11", 0.9
 CUT_OFF = "sub-04"
 """Whose field of view lacks the low left end of the cerebellum, in both sessions."""
 
-_LEVELS = np.array([-1.5, -0.9, -0.5, -0.15, 0.15, 0.5, 0.9, 1.5])
+LEVELS = np.array([-1.5, -0.9, -0.5, -0.15, 0.15, 0.5, 0.9, 1.5])
+"""Standardised values that each arm gets, each in an order of its own."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def recruit(rng: np.random.Generator) -> list[Participant]:
     an arm does not depend on the luck of the draw.
     """
     columns = [_arm(rng, arm) for arm in ARMS]
-    return [column[row] for row in range(_LEVELS.size) for column in columns]
+    return [column[row] for row in range(LEVELS.size) for column in columns]
 
 
 def facts(cohort: Sequence[Participant]) -> dict[str, str]:
@@ -100,10 +101,10 @@ def facts(cohort: Sequence[Participant]) -> dict[str, str]:
 
 
 def _arm(rng: np.random.Generator, arm: str) -> list[Participant]:
-    start, change, fd, change_fd = (rng.permutation(_LEVELS) for _ in range(4))
+    start, change, fd, change_fd = (rng.permutation(LEVELS) for _ in range(4))
     ages, sexes = rng.permutation(np.arange(24, 48, 3)), rng.permutation(list("FFFFMMMM"))
     people = []
-    for row in range(_LEVELS.size):
+    for row in range(LEVELS.size):
         number = len(ARMS) * row + ARMS.index(arm) + 1
         before = COUPLING + COUPLING_SPREAD * start[row]
         after = before + CHANGE[arm] + CHANGE_SPREAD * change[row]

@@ -1,0 +1,206 @@
+"""Relate connectivity to a measure of the person: associations, and whether the measure tells who responds.
+
+A model is such a relation if its contrast is the slope of a phenotype. It is estimated and tested at every level as any
+other model; beside that stand correlations and, where arms are compared, the slope in each arm and the values of the
+measure at which the arms differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.columns import Values
+from connect.compare import compared
+from connect.compare.families import Regions
+from connect.config import read
+from connect.confounded import check_acquisition
+from connect.errors import UserError
+from connect.formulas import has_baseline
+from connect.inference.slopes import Region, johnson_neyman, simple_slopes
+from connect.parcels import PRIMARY, QUANTITIES
+from connect.persons import described
+from connect.question import question
+from connect.settings.measure import Measure
+from connect.settings.model import Model
+from connect.settings.statistic import Statistic
+from connect.study import Study, read_study
+from connect.tables import write_record, write_table
+
+SLOPE_COLUMNS: Mapping[str, str] = {
+    "quantity": "quantity",
+    "at": "arm, or value of the moderator",
+    "slope": "slope of the quantity on the variable, in units of the measure per unit of the variable",
+    "ci_low": "lower bound of its interval",
+    "ci_high": "upper bound of its interval",
+    "error": "standard error",
+    "t": "Student's t; errors are taken to have one variance in all arms",
+    "df": "residual degrees of freedom",
+    "p": "two-sided p-value of t, uncorrected",
+}
+
+
+def relate(  # noqa: PLR0913 - one parameter for each file
+    connectomes: Path,
+    scans: Path,
+    kept: Path,
+    strategy: Path,
+    measure: Path,
+    atlas: Path,
+    domains: Path,
+    cohort: Path,
+    participants: Path,
+    model: Path,
+    phenotypes: Sequence[Path],
+    domain_tests: Path,
+    network_tests: Path,
+    edge_tests: Path,
+    components: Path,
+    values: Path,
+    people: Path,
+    summary: Path,
+    slopes: Path,
+    statistics: Sequence[Path] = (),
+) -> None:
+    """Test the slope of connectivity on a phenotype at the level of domains, network pairs and edges.
+
+    Parameters
+    ----------
+    connectomes
+        Connectomes of the kept scans (.npy).
+    scans
+        Table that names the rows of the connectomes.
+    kept
+        Table of the screen stage, for the reasons of exclusion.
+    strategy
+        Denoising strategy (YAML), named in the summary.
+    measure
+        Measure (YAML), for the unit of the values.
+    atlas
+        Atlas (YAML).
+    domains
+        Domains of the atlas (YAML).
+    cohort
+        Cohort (YAML).
+    participants
+        BIDS participants.tsv.
+    model
+        Model (YAML) whose contrast names a phenotype.
+    phenotypes
+        Values of the phenotypes that the model names (a table each, with its record beside it).
+    domain_tests
+        Output: results of the domain-level quantities.
+    network_tests
+        Output: results of the network pairs.
+    edge_tests
+        Output: results of the edges.
+    components
+        Output: connected components of edges (network-based statistic).
+    values
+        Output: domain-level quantities of every participant and session.
+    people
+        Output: every participant with their measures, analysed or not and why.
+    summary
+        Output: what was asked and found, in one record.
+    slopes
+        Output: slope of each domain-level quantity in each arm, where the contrast compares arms; else no rows.
+    statistics
+        Statistics of your own (YAML), tested beside the domain-level quantities, or none.
+
+    Raises
+    ------
+    UserError
+        If the model is about no phenotype, or what :func:`connect.compare.compare` raises.
+    """
+    study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
+    if not study.model.relation:
+        todo = "name the phenotype under `phenotypes` and its column in the contrast, or run `connect compare`"
+        raise UserError(model, "a contrast that is the slope of a phenotype", study.model.contrast, todo)
+    asked = question(study.outcome.rows, study.model, model)
+    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
+    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
+    found.write(domain_tests, network_tests, edge_tests, components, values, people)
+    table, region = moderation(study)
+    write_table(slopes, table, SLOPE_COLUMNS)
+    names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
+    told = {"unit": read(Measure, measure).unit, "phenotypes": described(phenotypes, study.model), "region": region}
+    write_record(summary, {**names, **found.summary, **told})
+
+
+def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
+    """Return the slopes behind an interaction, for every domain-level quantity, and where the arms differ.
+
+    Parameters
+    ----------
+    study
+        The model and its cohort.
+
+    Returns
+    -------
+    tuple
+        One row per quantity and arm (or value of the moderator), no rows if the contrast is no interaction; and of the
+        primary quantity the ranges of the moderator in which the effect is significant, None likewise.
+    """
+    model, rows = study.model, study.outcome.rows
+    if not _has_slopes(model, rows):
+        return pd.DataFrame(columns=list(SLOPE_COLUMNS)), None
+    values = _quantities(study)
+    found = simple_slopes(values, rows, model, study.where)
+    table = [
+        {
+            "quantity": name, "at": at, "slope": found.estimate[row, column], "ci_low": found.low[row, column],
+            "ci_high": found.high[row, column], "error": found.error[row, column], "t": found.t[row, column],
+            "df": found.df, "p": found.p[row, column],
+        }
+        for column, name in enumerate(QUANTITIES)
+        for row, at in enumerate(found.at)
+    ]  # fmt: skip
+    compares = " - " in model.contrast or "[" not in model.contrast
+    region = described_region(johnson_neyman(values, rows, model, study.where), rows) if compares else None
+    return pd.DataFrame(table), region
+
+
+def described_region(found: Region, rows: pd.DataFrame) -> dict[str, Any] | None:
+    """Return where on the moderator the effect on the primary quantity is significant, as far as participants reach.
+
+    Parameters
+    ----------
+    found
+        Its bounds.
+    rows
+        One row per participant, with the moderator.
+
+    Returns
+    -------
+    dict or None
+        The `moderator`, `ranges` of it, in which None is no end among the participants, and the `share` of these that
+        is there; None if the quantity was not tested.
+    """
+    place = list(QUANTITIES).index(PRIMARY)
+    where, low, high = str(found.where[place]), float(found.low[place]), float(found.high[place])
+    least, most = float(rows[found.moderator].min()), float(rows[found.moderator].max())
+    ends = {"outside": [(-np.inf, low), (high, np.inf)], "inside": [(low, high)], "none": []}
+    if where not in ends:
+        return None
+    ranges = [
+        [None if start <= least else start, None if end >= most else end]
+        for start, end in ends[where]
+        if start <= most and end >= least
+    ]
+    return {"moderator": found.moderator, "ranges": ranges, "share": float(found.share[place])}
+
+
+def _has_slopes(model: Model, rows: pd.DataFrame) -> bool:
+    alone = model.outcome != "sessions" and not has_baseline(model) and rows["part"].max() == 0
+    return alone and model.contrast.count(" : ") == 1
+
+
+def _quantities(study: Study) -> np.ndarray:
+    """Return the domain-level quantities of every row ``(n_rows, n_quantities)``."""
+    one, several, *_ = Regions(study.domain, (), study.outcome.use).columns(study.sessions.connectomes)
+    columns: list[Values] = [study.outcome.of(one), study.outcome.of(several)]
+    return np.column_stack([np.asarray(column) for column in columns])

@@ -129,10 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"round {number + 1} (load before it {load:.1f}): connect {seconds:.1f} s; nilearn {text}")
             print(f"  {few[1]} permutations took {times[few[1]][0] / expected:.2f} times what proportion says")
             least = gflop(n_edges, count) / rate
-            print(
-                f"  connect {gflop(n_edges, count) / seconds:.0f} GFLOP/s, this machine's products {rate:.0f}: they alone"
-            )
-            print(f"  they take {least:.1f} s, so that nobody who computes all of them exceeds {whole / least:.0f}")
+            print(f"  connect {gflop(n_edges, count) / seconds:.0f} GFLOP/s, this machine's products {rate:.0f}, with")
+            print(f"  which they take {least:.1f} s: whoever computes all of them gains {whole / least:.0f} at most")
     print(f"connect           {spread(ours)} s")
     each = theirs[0] / count * 1000
     print(f"nilearn           {spread(theirs)} s for {count:,}, some {digits(each)} ms each")

@@ -159,7 +159,7 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
         for column, name in enumerate(QUANTITIES)
         for row, at in enumerate(found.at)
     ]  # fmt: skip
-    compares = " - " in model.contrast or "[" not in model.contrast
+    compares = len(found.at) == 2 or found.at[0].startswith("mean")
     region = described_region(johnson_neyman(values, rows, model, study.where), rows) if compares else None
     return pd.DataFrame(table), region
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from connect.columns import Values
-from connect.compare import compared
 from connect.compare.families import Regions
+from connect.compare.results import compared
 from connect.config import read
 from connect.confounded import check_acquisition
 from connect.errors import UserError
@@ -150,16 +150,17 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
         return pd.DataFrame(columns=list(SLOPE_COLUMNS)), None
     values = _quantities(study)
     found = simple_slopes(values, rows, model, study.where)
+    places = found.at
     table = [
         {
-            "quantity": name, "at": at, "slope": found.estimate[row, column], "ci_low": found.low[row, column],
+            "quantity": name, "at": place, "slope": found.estimate[row, column], "ci_low": found.low[row, column],
             "ci_high": found.high[row, column], "error": found.error[row, column], "t": found.t[row, column],
             "df": found.df, "p": found.p[row, column],
         }
         for column, name in enumerate(QUANTITIES)
-        for row, at in enumerate(found.at)
+        for row, place in enumerate(places)
     ]  # fmt: skip
-    compares = " - " in model.contrast or "[" not in model.contrast
+    compares = len(places) == 2 or places[0].startswith("mean")
     region = described_region(johnson_neyman(values, rows, model, study.where), rows) if compares else None
     return pd.DataFrame(table), region
 

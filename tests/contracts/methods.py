@@ -109,6 +109,7 @@ RESIDUALS: Mapping[str, Any] = {"test": "residuals"}
 UNEQUAL: Mapping[str, Any] = {"test": "unequal"}
 LABELS: Mapping[str, Any] = {"test": "labels"}
 MIXED: Mapping[str, Any] = {"outcome": "sessions"}
+WITHIN: Mapping[str, Any] = {"outcome": "sessions", "correlation": "repeated"}
 CASES = {
     "mean": Case("flips", "~ 1", "mean", exact=2**N),
     "mean, covariate": Case("flips", "~ age", "mean"),
@@ -181,6 +182,7 @@ CASES = {
     "sessions, families": Case(
         "mixed", "~ weeks", "weeks", SESSIONS, exact=2**6, options={"whole_block": "family", **MIXED}
     ),
+    "sessions, within participants": Case("repeated", "~ weeks", "weeks", SESSIONS, exact=2**N, options=WITHIN),
 }  # fmt: skip
 """What a design is about, and the design."""
 
@@ -227,7 +229,7 @@ def noise(name: str, n_columns: int, rng: np.random.Generator) -> np.ndarray:
     if "within_block" in case.options:
         south = (rows["site"] == "south").to_numpy()[:, None]
         values = np.where(south, 1 + 3 * values, values)
-    common = case.options.get("whole_block", "participant_id" if case.method == "mixed" else "")
+    common = case.options.get("whole_block", "participant_id" if case.method in ("mixed", "repeated") else "")
     if common:
         unit = pd.factorize(rows[common])[0]
         values += rng.normal(0, 0.3, (unit.max() + 1, n_columns))[unit]

@@ -89,7 +89,7 @@ def mean_fd(sample: Path, scans: list[Scan]) -> pd.Series:
 @pytest.fixture(scope="module")
 def truth(sample: Path) -> pd.DataFrame:
     """What the README says of the persons."""
-    table = (sample / "README.md").read_text().split("| change of coupling |")[1].split("|---|\n")[1]
+    table = (sample / "README.md").read_text().split("| change of coupling |")[1].split("|---|\n")[1].split("\n\n")[0]
     names = [
         "participant",
         "arm",

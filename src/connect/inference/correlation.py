@@ -85,6 +85,8 @@ def transformed_rows(rows: pd.DataFrame, names: Sequence[str], kind: Kind) -> pd
     UserError
         If four fifths of the values of a variable are equal, so that percentage bend cannot tell what its tails are.
     """
+    if kind == "pearson":
+        return rows
     chosen = [name for name in names if is_number(rows[name]) and rows[name].nunique() > 2]
     made = {name: np.asarray(transformed(rows[[name]].to_numpy(dtype=np.float64), kind))[:, 0] for name in chosen}
     for name, column in made.items():

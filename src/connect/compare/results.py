@@ -1,0 +1,175 @@
+"""What a model found at every level: the primary quantity, other domain-level quantities, network pairs, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from connect.cautions import cautions
+from connect.changes import Sessions
+from connect.compare.families import FAMILIES, Regions, families_of, used
+from connect.compare.levels import described, level
+from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.plasticity import plasticity
+from connect.compare.summary import summarise
+from connect.errors import UserError
+from connect.motion import motion_test
+from connect.outcome import Outcome
+from connect.parcels import PRIMARY, QUANTITIES, Block, domain_edges, domain_values, network_blocks
+from connect.question import Question
+from connect.settings.statistic import Statistic
+from connect.statistics import described as described_statistics
+from connect.statistics import statistic_values
+from connect.study import Study
+from connect.tables import write_table
+
+LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
+    "network": {"a": "network", "b": "network", "n_edges": "edges averaged"},
+    "edge": {"a": "parcel", "b": "parcel", "block": "domains of the two parcels"},
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a model found.
+
+    Parameters
+    ----------
+    levels
+        Results of the levels `domain`, `network` and `edge`.
+    components
+        Connected components of edges.
+    values
+        Domain-level quantities of every participant and session.
+    people
+        Every participant, analysed or not and why.
+    summary
+        What was asked and found.
+    """
+
+    levels: Mapping[str, pd.DataFrame]
+    components: pd.DataFrame
+    values: pd.DataFrame
+    people: pd.DataFrame
+    summary: Mapping[str, Any]
+
+    def write(self, domains: Path, networks: Path, edges: Path, components: Path, values: Path, people: Path) -> None:
+        """Write the tables."""
+        for path, name in ((domains, "domain"), (networks, "network"), (edges, "edge")):
+            columns = [str(column) for column in self.levels[name] if column not in LABEL_COLUMNS[name]]
+            write_table(path, self.levels[name], {**LABEL_COLUMNS[name], **described(columns)})
+        write_table(components, self.components, COMPONENT_COLUMNS)
+        write_table(values, self.values)
+        write_table(people, self.people)
+
+
+def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquired: Sequence[str]) -> Compared:
+    """Test a model at every level.
+
+    Parameters
+    ----------
+    study
+        The model and its cohort.
+    asked
+        Its question.
+    own
+        Statistics of the user's own, by name.
+    acquired
+        What the acquisition makes doubtful, as :func:`connect.confounded.check_acquisition` tells it.
+    """
+    sessions, outcome, domain = study.sessions, study.outcome, study.domain
+    numbers = statistic_values(
+        sessions.connectomes, sessions.table, study.parcels.assign(domain=domain), outcome.use, own
+    )
+    each = [name for name, (_, moment) in study.model.measured.items() if moment == "session" and name in outcome.rows]
+    values = session_values(sessions, domain, outcome, numbers, each)
+    levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
+    every = used(sessions.connectomes, outcome.use)
+    edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
+    told: dict[str, Any] = {
+        "statistics": described_statistics(own),
+        "variances": asked.variances(edges),
+        "cautions": [*acquired, *cautions(asked, edges, before)],
+        "motion": motion_test(outcome.rows, study.model, study.where),
+    }
+    people, told["rates"] = plasticity(outcome, values[PRIMARY].to_numpy(dtype=np.float64), study.model)
+    return Compared(levels, components, values, people, {**summarise(levels, values, outcome, asked), **told})
+
+
+def session_values(
+    sessions: Sessions,
+    domain: np.ndarray,
+    outcome: Outcome,
+    statistics: Mapping[str, np.ndarray],
+    measured: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the domain-level quantities and statistics of every session, over the edges that all sessions in use have.
+
+    ``measured`` are the phenotypes of which each session has a value of its own.
+
+    Raises
+    ------
+    UserError
+        If a statistic has the name of another column.
+    """
+    known = [name for name in outcome.people if name not in (*sessions.table, "fd_change", "reason")]
+    table = sessions.table.merge(outcome.people[["participant_id", *known]], on="participant_id", how="left")
+    if measured:
+        own = outcome.rows[["participant_id", "session_id", *measured]]
+        table = table.merge(own, on=["participant_id", "session_id"], how="left")
+    values = domain_values(sessions.connectomes, domain, outcome.use)
+    table = table.assign(condition=table["condition"].replace("", None), **values)
+    for name in statistics:
+        if name in table:
+            raise UserError(f"statistic {name}", "a name that no other column has", name, "rename its file")
+    return table.assign(**statistics)
+
+
+def tests(
+    sessions: Sessions,
+    parcels: pd.DataFrame,
+    domain: np.ndarray,
+    outcome: Outcome,
+    asked: Question,
+    statistics: Mapping[str, np.ndarray],
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Return the results of domains, network pairs and edges, one table each, and the components of edges."""
+    blocks = tuple(network_blocks(list(parcels["network"])))
+    one, several, *finer = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
+    columns = (one, np.column_stack([several, *statistics.values()]), *finer)
+    sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
+    sizes += [sum(sizes), *(int(outcome.use.sum()) for _ in statistics)]
+    label = pd.DataFrame({"quantity": [*QUANTITIES, *statistics], "n_edges": sizes})
+    labels = (label[:1], label[1:], _network_labels(blocks, outcome.use), _edge_labels(parcels, domain))
+    joined = EdgeNetworks(asked, len(parcels), blocks)
+    evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners)
+    primary, others, networks, edges = (
+        level(asked, outcome, own, label, name, result)
+        for name, own, label, result in zip(FAMILIES, columns, labels, evaluated, strict=True)
+    )
+    found = {
+        "domain": pd.concat([primary, others], ignore_index=True),
+        "network": joined.of_blocks(networks),
+        "edge": joined.of_edges(edges),
+    }
+    return found, joined.components(list(parcels["name"]))
+
+
+def _network_labels(blocks: Sequence[Block], use: np.ndarray) -> pd.DataFrame:
+    rows = [(block.a, block.b, int(use[block.edges].sum())) for block in blocks]
+    return pd.DataFrame(rows, columns=["a", "b", "n_edges"])
+
+
+def _edge_labels(parcels: pd.DataFrame, domain: np.ndarray) -> pd.DataFrame:
+    first, second = np.triu_indices(len(parcels), 1)
+    names = parcels["name"].to_numpy()
+    block = np.full(first.size, None, dtype=object)
+    for name, chosen in domain_edges(domain).items():
+        block[chosen] = name
+    return pd.DataFrame({"a": names[first], "b": names[second], "block": block})

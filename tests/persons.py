@@ -37,7 +37,13 @@ def write_phenotype(path: Path, values: Mapping[tuple[str, str], float], **about
         for (participant, session), value in values.items()
     ]  # fmt: skip
     write_table(path, pd.DataFrame(rows))
-    known = {"title": "Oxytocin in plasma", "unit": "pg/mL", "higher": "more oxytocin", "words": "as in the table"}
+    known = {
+        "title": "Oxytocin in plasma",
+        "unit": "pg/mL",
+        "higher": "more oxytocin",
+        "words": "as in the table",
+        "source": "",
+    }
     write_record(path.with_suffix(".json"), {"name": path.stem, **known, **about})
     return path
 

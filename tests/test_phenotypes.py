@@ -16,7 +16,9 @@ import connect.phenotypes.heart
 from connect.config import Place, parse
 from connect.errors import UserError
 from connect.phenotypes import phenotypes
-from connect.settings.phenotype import Phenotype, variable
+from connect.phenotypes.words import in_words
+from connect.settings.phenotype import Phenotype, ScoreOf, variable
+from connect.settings.score import Score
 from connect.tables import read_table
 
 ROOT = Path(__file__).parents[1]
@@ -302,6 +304,7 @@ def test_below_the_limit_of_detection(study: Study, cell: str, rule: str, value:
     assert column(made, "measured") == [None, 4.9, 5, 6, None, None]
     assert column(made, "note")[:4] == [NOTE + words, NOTE + words, None, None]
     assert study.record["n_below_limit"] == 2
+    assert study.record["words"] == (f"`cortisol` of h.tsv; below the limit of detection (5 ug/dL): {words} (2 values)")
     assert study.record["n"] == (1 if value is None else 2)
 
 
@@ -429,7 +432,12 @@ def test_the_scale_of_a_questionnaire(study: Study, template: str) -> None:
     assert column(made)[:2] == [22, 16]
     assert "9 of 10 items answered" in str(made.loc[("sub-02", "ses-pre"), "note"])
     assert study.record["unit"] == "score"
-    assert study.record["words"] == f"the scale `{scale}` of the key pss-10"
+    assert study.record["words"] == (
+        f"the scale `{scale}` of the key pss-10, Perceived Stress Scale (PSS-10): the sum of items 1 to 10 "
+        "(items 4, 5, 7 and 8 keyed in reverse), of which 8 must be answered; those missing count as the mean of the "
+        "others"
+    )
+    assert study.record["source"] == key["source"]
 
 
 def test_mistakes_in_scores(study: Study) -> None:
@@ -474,6 +482,26 @@ def test_a_measure_of_the_heart(study: Study, monkeypatch: pytest.MonkeyPatch) -
         "2 of 312 beats corrected",
     ]
     assert study.record["unit"] == "ms"
+    said = study.record["words"]
+    assert said.startswith("RMSSD, the root mean square of successive differences of normal beats (Task Force 1996), ")
+    for part in (
+        "from pulse recordings of a quality of 0.7 or more; ",
+        "NeuroKit2 (Makowski et al. 2021) found the peaks; ",
+        "rules of connect's own, of the kinds of Lipponen and Tarvainen (2019), extra beats were deleted",
+        "unlike the others (Orphanidou et al. 2015), were left out",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [((3,), "item 3"), ((2, 9), "items 2 and 9"), ((4, 2, 3), "items 2 to 4"), ((1, 2, 9), "items 1, 2 and 9")],
+)
+def test_items_of_a_scale_are_told_by_their_numbers(items: tuple[int, ...], words: str) -> None:
+    key = Score("K", 9, (1, 5), {"all": items}, "mean")
+    asked = Phenotype("t", "more", score=ScoreOf("k", "all", "q{item}"))
+    expected = f"the scale `all` of the key k, K: the mean of {words}, all of which must be answered"
+    assert in_words(asked, "score", key) == expected
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

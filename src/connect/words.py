@@ -35,8 +35,8 @@ MOMENT: Mapping[str, str] = {
 """What a column of a phenotype is, in words."""
 
 MORE: Mapping[str, str] = {
-    "change": "participants whose {} rose more, or fell less",
-    "rate": "participants whose {} rose more, or fell less, per week",
+    "change": "participants whose {} rose more",
+    "rate": "participants whose {} rose more per week",
     "pre": "participants with higher {} before",
     "post": "participants with higher {} after",
     "session": "sessions with higher {}",
@@ -177,7 +177,7 @@ def in_words(name: str, summary: Mapping[str, Any]) -> str:
 
 
 def more_of(name: str, summary: Mapping[str, Any]) -> str:
-    """Return where a column of a model is higher: `participants whose oxytocin rose more, or fell less`."""
+    """Return where a column of a model is higher: `participants whose oxytocin rose more`."""
     if name not in summary["phenotypes"]:
         return f"participants with more {in_words(name, summary)}"
     one = summary["phenotypes"][name]

@@ -334,6 +334,11 @@ def test_the_page_loads_nothing(written: tuple[Path, str], page: Page) -> None:
 
 
 def test_the_page_is_well_formed_and_accessible(page: Page) -> None:
+    check_well_formed(page)
+
+
+def check_well_formed(page: Page) -> None:
+    """Check that a page can be read by programs, and by people with a screen reader."""
     assert page.all("html") == [{"lang": "en"}]
     ids = [str(attributes["id"]) for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))

@@ -13,31 +13,14 @@ import pandas as pd
 from connect.config import read
 from connect.entered import check_once, read_entered
 from connect.errors import UserError
-from connect.phenotypes.limits import limit_words
 from connect.phenotypes.sources import KEYS, Values, of_answers, of_columns, of_recordings
 from connect.phenotypes.tables import Who, shown, who_of
-from connect.phenotypes.units import check_conversion, check_unit, is_convertible, same_unit
+from connect.phenotypes.units import check_conversion, check_unit, is_convertible
+from connect.phenotypes.words import in_words
 from connect.settings.cohort import Cohort
 from connect.settings.phenotype import Phenotype, variable
 from connect.settings.score import Score
 from connect.tables import write_record, write_table
-
-SUMMARIES = {
-    "mean": "the mean of the samples of a session",
-    "first": "the first sample of a session",
-    "peak": "the largest of the samples of a session",
-    "auc_g": "the area under the curve with respect to ground (Pruessner et al. 2003)",
-    "auc_i": "the area under the curve with respect to increase (Pruessner et al. 2003)",
-}
-"""What is made of several samples, in words."""
-
-HEART = {
-    "rmssd": "RMSSD, the root mean square of successive differences of normal beats",
-    "sdnn": "SDNN, the standard deviation of intervals between normal beats",
-    "hf": "the power of the intervals between 0.15 and 0.40 Hz",
-    "rate": "the mean heart rate",
-}
-"""Measures of the heart, in words."""
 
 
 def phenotypes(
@@ -72,7 +55,8 @@ def phenotypes(
     found = _values(settings, who, phenotype, score)
     table = gridded(found, settings, who, phenotype)
     write_table(values, table[["participant_id", "session_id", "value", "measured", "note"]])
-    write_record(record, {"name": phenotype.stem, "variable": name, **described(table, found, settings)})
+    key = read(Score, score[0]) if settings.score else None
+    write_record(record, {"name": phenotype.stem, "variable": name, **described(table, found, settings, key)})
     counts = [f"{label} {count}" for label, count in _counts(table).items()]
     told = [*found.notes, f"{phenotype}: values of {len(who.people)} participants: {', '.join(counts)}"]
     sys.stderr.write("".join(f"{note}\n" for note in dict.fromkeys(told)))
@@ -122,7 +106,7 @@ def gridded(found: Values, settings: Phenotype, who: Who, where: Path) -> pd.Dat
     return table.assign(session_id="ses-" + table["session"], note=notes.replace("", None), n_below=below)
 
 
-def described(table: pd.DataFrame, found: Values, settings: Phenotype) -> dict[str, Any]:
+def described(table: pd.DataFrame, found: Values, settings: Phenotype, key: Score | None) -> dict[str, Any]:
     """Return what the values are, how many there are, and what was done, in words."""
     known = table[table["value"].notna()]
     return {
@@ -132,8 +116,8 @@ def described(table: pd.DataFrame, found: Values, settings: Phenotype) -> dict[s
         "n": int(known["participant_id"].nunique()),
         "n_sessions": _counts(table),
         "n_below_limit": int(table["n_below"].sum()),
-        "words": in_words(settings, found.measured_in),
-        "source": settings.source,
+        "words": in_words(settings, found.measured_in, key, int(table["n_below"].sum())),
+        "source": settings.source or (key.source if key else ""),
         "columns": {
             "value": {"Description": "the value that models use", "Units": settings.result_unit},
             "measured": {
@@ -143,25 +127,6 @@ def described(table: pd.DataFrame, found: Values, settings: Phenotype) -> dict[s
             "note": {"Description": "why a value is missing, or how it was treated"},
         },
     }
-
-
-def in_words(settings: Phenotype, measured_in: str) -> str:
-    """Return in words what was done to come to the values."""
-    parts = [settings.column]
-    if settings.score:
-        parts = [f"the scale `{settings.score.scale}` of the key {settings.score.key}"]
-    elif settings.heart:
-        word = {"ecg": "electrocardiograms", "pulse": "pulse recordings"}[settings.heart.signal]
-        parts = [f"{HEART[settings.heart.measure]}, from {word} of a quality of {settings.heart.quality:g} or more"]
-    else:
-        parts = [f"`{settings.column}` of {settings.file}"]
-    if not same_unit(measured_in, settings.measured_unit):
-        how = f" (with {settings.conversion})" if settings.conversion else ""
-        parts.append(f"converted from {measured_in} to {settings.measured_unit}{how}")
-    parts += [limit_words(settings)] if settings.limit_of_detection is not None else []
-    parts += [SUMMARIES[settings.samples.summary]] if settings.samples else []
-    parts += ["the natural logarithm"] if settings.transform == "log" else []
-    return "; ".join(parts)
 
 
 def _values(settings: Phenotype, who: Who, where: Path, score: Sequence[Path]) -> Values:

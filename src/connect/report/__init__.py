@@ -20,7 +20,7 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, numbers, quality, relations, sections, trust, wording
+from connect.report import measured, methods, numbers, quality, relations, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
@@ -220,7 +220,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, numbers, quality, relations, sections, trust, wording):
+    for module in (measured, methods, numbers, quality, relations, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }

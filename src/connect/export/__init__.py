@@ -11,7 +11,7 @@ from connect.config import read, suggest
 from connect.errors import UserError
 from connect.export.chosen import Chosen
 from connect.export.names import RESERVED, STYLES, check_labels, measure_label
-from connect.export.results import OF_MEASURE, OF_MODEL, OF_STRATEGY, check_finished, result
+from connect.export.results import OF_MEASURE, OF_PHENOTYPE, OF_STRATEGY, check_finished, of_model, result
 from connect.export.sidecars import generator
 from connect.export.tree import write_tree
 from connect.layout import bids_label, choice, files_table, scans_table
@@ -19,6 +19,7 @@ from connect.scans import read_scans
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.measure import Measure
+from connect.settings.model import Model
 from connect.settings.plan import Plan
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, written
@@ -75,7 +76,7 @@ def export(
         settings=settings,
         scans=read_scans(scans_table(cohort)),
         files=Path(files_table(cohort)),
-        models=plan.models.get(cohort, settings.models),
+        models={name: read(Model, choice("models", name)) for name in plan.models.get(cohort, settings.models)},
         passes={name: plan.pass_of(name) for name in atlases or plan.atlas_names},
         atlases={name: read(Atlas, choice("atlases", name)) for name in atlases or plan.atlas_names},
         strategies={name: read(Strategy, choice("strategies", name)) for name in strategies or plan.strategies},
@@ -121,7 +122,7 @@ def _check_names(chosen: Chosen, *, grouped: bool) -> None:
 
 def _needed(chosen: Chosen) -> list[Path]:
     """Return every result that is read."""
-    found = []
+    found = [result(kind, cohort=chosen.cohort, phenotype=one) for one in chosen.phenotypes for kind in OF_PHENOTYPE]
     for atlas, together in chosen.passes.items():
         found += [result("raw", cohort=chosen.cohort, atlases=together, scan=scan.name) for scan in chosen.scans]
         for strategy in chosen.strategies:
@@ -129,7 +130,6 @@ def _needed(chosen: Chosen) -> list[Path]:
             found += [result(name, **names) for name in OF_STRATEGY]
             for measure in chosen.measures:
                 found += [result(name, **names, measure=measure) for name in OF_MEASURE]
-                found += [
-                    result(name, **names, measure=measure, model=model) for model in chosen.models for name in OF_MODEL
-                ]
+                for name, model in chosen.models.items():
+                    found += of_model(model, **names, measure=measure, model=name).values()
     return found

@@ -11,6 +11,7 @@ from connect.scans import Scan
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.measure import Measure
+from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 
 
@@ -27,7 +28,7 @@ class Chosen:
     files
         Where its files table is, if it has one.
     models
-        Its models.
+        Its models, by name.
     passes
         For each atlas, the entry of the plan that reads it.
     atlases, strategies, measures
@@ -40,9 +41,14 @@ class Chosen:
     settings: Cohort
     scans: Sequence[Scan]
     files: Path
-    models: Sequence[str]
+    models: Mapping[str, Model]
     passes: Mapping[str, str]
     atlases: Mapping[str, Atlas]
     strategies: Mapping[str, Strategy]
     measures: Mapping[str, Measure]
     style: Style
+
+    @property
+    def phenotypes(self) -> list[str]:
+        """Names of the measures of the person that the models name, each once."""
+        return list(dict.fromkeys(name for model in self.models.values() for name in model.phenotypes))

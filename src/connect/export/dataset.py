@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connect.export.chosen import Chosen
 from connect.export.names import node_table
+from connect.export.persons import write_phenotypes
 from connect.export.sidecars import IGNORED, NODES, dataset_description, described, readme
 from connect.export.sources import Source
 from connect.layout import bids_label, participant
@@ -38,6 +39,7 @@ def write_dataset(chosen: Chosen, source: Source, folder: Path, to: Path) -> Non
     (folder / ".bidsignore").write_text("".join(f"{line}\n" for line in IGNORED), encoding="utf-8")
     _write_people(chosen, folder)
     _write_atlases(chosen, folder)
+    write_phenotypes(chosen, folder)
 
 
 def _write_people(chosen: Chosen, folder: Path) -> None:

@@ -172,6 +172,7 @@ def readme(cohort: Cohort, atlases: Sequence[str]) -> str:
             f"- The parcels: {nodes}.",
             "- `group/`: which scans were kept and why not, missing parcels, and the results of each model.",
             "- `participants.tsv`: the participants who have scans.",
+            "- `phenotype/`: the measures of the person that the models name, as they use them.",
             "",
         ]
     )

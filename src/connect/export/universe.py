@@ -14,7 +14,7 @@ from connect.errors import UserError
 from connect.export.chosen import Chosen
 from connect.export.names import RAW, Names, group_path, measure_label, node_table
 from connect.export.numbers import matrix_text, series_text, square
-from connect.export.results import OF_MODEL, result
+from connect.export.results import of_model, result
 from connect.export.sidecars import cleaned_sidecar, matrix_sidecar
 from connect.export.sources import Source
 from connect.layout import bids_label
@@ -108,10 +108,10 @@ def write_group(universe: Universe, folder: Path) -> None:
     made = {group_path(name, universe.atlas, desc): universe.result(result) for name, result in _SCREENED.items()}
     for measure, settings in chosen.measures.items():
         label = measure_label(measure, settings, chosen.style)
-        for model in chosen.models:
-            for name in OF_MODEL:
-                path = group_path(name, universe.atlas, desc, label, model)
-                made[path] = universe.result(name, measure=measure, model=model)
+        for name, model in chosen.models.items():
+            names = {"cohort": chosen.cohort, "atlas": universe.atlas, "strategy": universe.strategy}
+            for kind, table in of_model(model, **names, measure=measure, model=name).items():
+                made[group_path(kind, universe.atlas, desc, label, name)] = table
     (folder / "group").mkdir(exist_ok=True)
     for path, table in made.items():
         for extension in {table.suffix, ".json"}:

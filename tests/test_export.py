@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -17,13 +18,24 @@ from connect.export.chosen import Chosen
 from connect.export.dataset import write_dataset
 from connect.export.names import RESERVED, STYLES, Names, check_labels, measure_label
 from connect.export.numbers import matrix_text, series_text, square
-from connect.export.results import OUTPUTS
+from connect.export.persons import write_phenotypes
+from connect.export.results import OUTPUTS, of_model
 from connect.export.sources import find_source
 from connect.files import File, write_files
 from connect.scans import Scan, read_scans
 from connect.settings.cohort import Cohort, Session
 from connect.settings.measure import Measure
+from connect.settings.model import Model
 
+from .persons import write_phenotype
+
+MEAN = Model("q", "~ 1", "mean")
+RELATION = Model("q", "~ my_oxytocin_change", "my_oxytocin_change", phenotypes=("my-oxytocin",))
+COLUMNS = {
+    "value": {"Description": "values", "Units": "pg/mL"},
+    "measured": {"Description": "before", "Units": "ng/mL"},
+    "note": {"Description": "why"},
+}
 SCAN = "sub-01_ses-pre_task-rest_space-MNI152NLin6Asym_res-2"
 
 
@@ -31,6 +43,59 @@ def test_results_are_read_where_the_rules_write_them(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
     for path in OUTPUTS.values():
         assert f'"{path}"' in rules
+    names = {name: f"{{{name}}}" for name in ("cohort", "atlas", "strategy", "measure", "model")}
+    for model in (MEAN, RELATION):
+        for path in of_model(model, **names).values():
+            assert f'"{path}"' in rules
+
+
+def test_a_relation_has_slopes_beside_the_rest() -> None:
+    names = {"cohort": "c", "atlas": "a", "strategy": "s", "measure": "m", "model": "x"}
+    assert of_model(MEAN, **names)["domains"] == Path("results/c/compare/a/s/m/x/domains.tsv")
+    assert of_model(RELATION, **names)["slopes"] == Path("results/c/relate/a/s/m/x/slopes.tsv")
+    assert set(of_model(RELATION, **names)) - set(of_model(MEAN, **names)) == {"slopes"}
+
+
+# --- measures of the person ------------------------------------------------------------------------------------------
+
+
+def test_a_measure_has_a_row_per_participant_and_columns_per_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cohort, scans, table = fetched(tmp_path, "s3://b/{sub}/{name}", 2)
+    values = {("sub-01", "pre"): 5.5, ("sub-01", "post"): 7.0, ("sub-02", "pre"): np.nan, ("sub-03", "pre"): 9.0}
+    about = {"variable": "my_oxytocin", "source": "Nobody 2020", "columns": COLUMNS}
+    write_phenotype(Path("results/c/phenotypes/my-oxytocin.tsv"), values, **about)
+    models = {"relation": RELATION, "mean": MEAN, "again": RELATION}
+    chosen = Chosen("c", cohort, scans, table, models, {}, {}, {}, {}, STYLES["xcp-d"])
+    assert chosen.phenotypes == ["my-oxytocin"]
+    write_phenotypes(chosen, tmp_path / "out")
+    path = tmp_path / "out" / "phenotype" / "my-oxytocin.tsv"
+    found = pd.read_csv(path, sep="\t").set_index("participant_id")
+    assert list(found.index) == ["sub-01", "sub-02"]
+    assert list(found.columns) == [
+        f"my_oxytocin{kind}_ses-{session}" for kind in ("", "_measured", "_note") for session in ("pre", "post")
+    ]
+    assert list(found.loc["sub-01"].iloc[:4]) == [5.5, 7.0, 5.5, 7.0]
+    assert found.loc["sub-02", "my_oxytocin_ses-pre":"my_oxytocin_measured_ses-post"].isna().all()  # type: ignore[misc]
+    assert found.loc["sub-02", "my_oxytocin_note_ses-pre"] == "the sample was lost"
+    told = json.loads(path.with_suffix(".json").read_text())
+    assert set(told) == {"Description", "MeasurementToolMetadata", *found.columns}
+    assert told["MeasurementToolMetadata"] == {
+        "Description": "Oxytocin in plasma: as in the table", "Reference": "Nobody 2020"
+    }  # fmt: skip
+    assert told["my_oxytocin_ses-pre"] == {
+        "LongName": "Oxytocin in plasma, ses-pre", "Description": "values; a higher value means more oxytocin",
+        "Units": "pg/mL",
+    }  # fmt: skip
+    assert told["my_oxytocin_measured_ses-post"]["Units"] == "ng/mL"
+
+
+def test_without_measures_there_is_no_folder_of_them(tmp_path: Path) -> None:
+    cohort, scans, table = fetched(tmp_path, "s3://b/{sub}/{name}", 2)
+    write_phenotypes(Chosen("c", cohort, scans, table, {"m": MEAN}, {}, {}, {}, {}, STYLES["xcp-d"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -122,7 +187,7 @@ def fetched(tmp_path: Path, uris: str, participants: int) -> tuple[Cohort, list[
 def test_participants_are_named_as_bids_does_and_nobody_lacks_a_row(tmp_path: Path) -> None:
     cohort, scans, table = fetched(tmp_path, "s3://b/{sub}/{name}", 3)
     cohort.participants.write_text("age\tparticipant_id\n1,5\t02\n30\tsub-01 \n31\tsub-99\n")
-    chosen = Chosen("c", cohort, scans, table, [], {}, {}, {}, {}, STYLES["xcp-d"])
+    chosen = Chosen("c", cohort, scans, table, {}, {}, {}, {}, {}, STYLES["xcp-d"])
     write_dataset(chosen, find_source(cohort, scans, table), tmp_path / "out", tmp_path / "out")
     rows = (tmp_path / "out" / "participants.tsv").read_text().splitlines()
     assert rows == ["participant_id\tage", "sub-02\t1,5", "sub-01\t30", "sub-03\tn/a"]

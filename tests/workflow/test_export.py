@@ -18,7 +18,7 @@ from sklearn.covariance import EmpiricalCovariance
 
 from connect.cli import main
 
-from .study import ROOT, Study
+from .study import ROOT, SAMPLE_PLAN, Study
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +26,8 @@ SPACE = "task-rest_space-MNI152NLin2009cAsym"
 ATLAS = "atlas-seitzman2018_res-7"
 STRATEGIES = {"36p": "36p", "scrubbing-gsr": "scrubbinggsr"}
 """Exported strategies, and what file names call them."""
+
+RELATIONS = ("oxytocin-and-change", "response-by-attachment")
 
 
 def export(folder: Path, *arguments: str) -> int:
@@ -53,9 +55,20 @@ def read(path: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def exported(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def related(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Return a copy of the finished study with models of measures of the person."""
+    folder = tmp_path_factory.mktemp("related") / "study"
+    study = Study(shutil.copytree(finished.folder, folder, symlinks=True))
+    study.plan(cohorts={"sample": [*SAMPLE_PLAN["cohorts"]["sample"], *RELATIONS]})
+    universes = [f"results/sample/relate/seitzman2018/{strategy}/correlation" for strategy in STRATEGIES]
+    study.run("--cores", "2", *(f"{universe}/{model}/summary.json" for universe in universes for model in RELATIONS))
+    return study
+
+
+@pytest.fixture(scope="module")
+def exported(related: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export") / "exported"
-    assert export(finished.folder, "--to", str(folder), "--strategies", *STRATEGIES) == 0
+    assert export(related.folder, "--to", str(folder), "--strategies", *STRATEGIES) == 0
     return folder
 
 
@@ -248,7 +261,27 @@ def test_results_of_every_model_are_there(finished: Study, exported: Path) -> No
     start = "atlas-seitzman2018_stat-pearsoncorrelation_desc-36p_model-trainingbytime"
     for name in ("domains.tsv", "domains.json", "networks.tsv", "values.tsv", "participants.tsv", "summary.json"):
         assert (exported / "group" / f"{start}_{name}").read_bytes() == (made / name).read_bytes()
-    assert len(list(exported.glob("group/*_summary.json"))) == 3 * len(STRATEGIES)
+    assert len(list(exported.glob("group/*_summary.json"))) == (3 + len(RELATIONS)) * len(STRATEGIES)
+
+
+def test_results_of_relations_are_there(related: Study, exported: Path) -> None:
+    made = related.file("results", "sample", "relate", "seitzman2018", "36p", "correlation", "response-by-attachment")
+    start = "atlas-seitzman2018_stat-pearsoncorrelation_desc-36p_model-responsebyattachment"
+    for name in ("domains.tsv", "networks.tsv", "participants.tsv", "summary.json", "slopes.tsv", "slopes.json"):
+        assert (exported / "group" / f"{start}_{name}").read_bytes() == (made / name).read_bytes()
+
+
+def test_measures_of_the_person_are_tables_of_bids(related: Study, exported: Path) -> None:
+    made = read(related.file("results", "sample", "phenotypes", "oxytocin.tsv"))
+    table = read(exported / "phenotype" / "oxytocin.tsv").set_index("participant_id")
+    assert list(table.index) == list(read(exported / "participants.tsv")["participant_id"])
+    for row in made.to_dict("records"):
+        value = table.loc[row["participant_id"], f"oxytocin_{row['session_id']}"]
+        assert value == row["value"] or np.isnan(value) == np.isnan(row["value"]) == 1
+    about = json.loads((exported / "phenotype" / "oxytocin.json").read_text())
+    assert set(table.columns) <= set(about)
+    assert about["oxytocin_ses-pre"]["Units"] == "pg/mL"
+    assert {path.stem for path in (exported / "phenotype").iterdir()} >= {"oxytocin", "attachment-anxiety"}
 
 
 def test_participants_are_copied(exported: Path) -> None:

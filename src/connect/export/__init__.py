@@ -122,7 +122,7 @@ def _check_names(chosen: Chosen, *, grouped: bool) -> None:
 
 def _needed(chosen: Chosen) -> list[Path]:
     """Return every result that is read."""
-    found = [result(kind, cohort=chosen.cohort, phenotype=one) for one in chosen.phenotypes for kind in OF_PHENOTYPE]
+    found = []
     for atlas, together in chosen.passes.items():
         found += [result("raw", cohort=chosen.cohort, atlases=together, scan=scan.name) for scan in chosen.scans]
         for strategy in chosen.strategies:
@@ -132,4 +132,6 @@ def _needed(chosen: Chosen) -> list[Path]:
                 found += [result(name, **names, measure=measure) for name in OF_MEASURE]
                 for name, model in chosen.models.items():
                     found += of_model(model, **names, measure=measure, model=name).values()
-    return found
+    return found + [
+        result(kind, cohort=chosen.cohort, phenotype=one) for one in chosen.phenotypes for kind in OF_PHENOTYPE
+    ]

@@ -51,7 +51,7 @@ def wide(table: pd.DataFrame, variable: str) -> pd.DataFrame:
     variable
         Name of the measure in formulas.
     """
-    sessions = {name: own.set_index("participant_id") for name, own in table.groupby("session_id", sort=False)}
+    sessions = {str(name): own.set_index("participant_id") for name, own in table.groupby("session_id", sort=False)}
     columns = {
         f"{form.format(variable)}_{session}": own[kind]
         for kind, form in KINDS.items()

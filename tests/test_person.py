@@ -365,6 +365,16 @@ def test_claims_say_what_rose_with_what(moment: str, given: dict[str, Any], esti
     assert wording.claim(summary, estimate) == claim
 
 
+def test_several_slopes_tested_together_differ() -> None:
+    summary = {**BASE, "contrast": "x", "relation": "x", "columns": ["Intercept", "x"], "condition": "a, b, c",
+               "phenotypes": {"x": {**ONE, "moment": "pre"}}}  # fmt: skip
+    summary["primary"] = {"estimate": None, "statistic": 3.0, "g": 0.4}
+    expected = "there is a difference between a, b and c in slope of change on oxytocin before"
+    assert wording.claim(summary, None) == expected
+    assert words.effect_size(summary) == "Cohen’s f"
+    assert measured.related(summary).endswith("by any difference among several slopes, tested together by F")
+
+
 @pytest.mark.parametrize(
     ("ranges", "share", "words_"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
@@ -29,6 +29,7 @@ from connect.tables import read_table, write_array, write_table
 from .persons import found_in, write_phenotype
 
 N, N_PARCELS = 30, 8
+CROSSED = {f"{name}{phase}": {"phase": phase, "condition": name} for name in "abc" for phase in ("pre", "post")}
 SESSIONS = {
     "pre": {"phase": "pre", "weeks": 0},
     "mid": {"phase": "other", "weeks": 4},
@@ -38,25 +39,26 @@ PAIR = "group[training] - group[waiting]"
 LONG = "Attachment anxiety as a participant reports it at the first of all visits, in the form for partners and parents"
 
 
-def study(folder: Path, **model: Any) -> Inputs:
+def study(folder: Path, sessions: Mapping[str, Mapping[str, Any]] = SESSIONS, **model: Any) -> Inputs:
     """Relate the sessions of a study in which connectivity follows oxytocin, and in one arm attachment."""
     rng = np.random.default_rng(8)
     names = [f"sub-{k:02d}" for k in range(N)]
     people = pd.DataFrame({"participant_id": names, "group": ["training" if k % 2 else "waiting" for k in range(N)]})
     people["age"], people["sex"] = rng.integers(20, 60, N), [("F", "M")[k // 2 % 2] for k in range(N)]
-    oxytocin = {(name, label): float(rng.lognormal(3, 0.4)) for name in names for label in SESSIONS}
-    anxiety = {(name, "pre"): float(rng.uniform(1, 7)) for name in names}
+    oxytocin = {(name, label): float(rng.lognormal(3, 0.4)) for name in names for label in sessions}
+    first_session = next(iter(sessions))
+    anxiety = {(name, first_session): float(rng.uniform(1, 7)) for name in names}
     domain = np.array(["Salience", "Control"] * (N_PARCELS // 2))
     first, second = np.triu_indices(N_PARCELS, 1)
     rows, edges = [], []
     for k, name in enumerate(names):
         own = 0.1 * rng.standard_normal()
-        for label in SESSIONS:
-            rise = 0.08 * (anxiety[name, "pre"] - 3) * (k % 2) * (label == "post")
+        for label in sessions:
+            rise = 0.08 * (anxiety[name, first_session] - 3) * (k % 2) * (label == "post")
             value = 0.2 + own + 0.008 * oxytocin[name, label] + rise
             rows.append({"participant_id": name, "session_id": f"ses-{label}", "run": None, "scan": f"{name}_{label}"})
             edges.append(np.where(domain[first] != domain[second], value, 0.5) + 0.1 * rng.standard_normal(first.size))
-    oxytocin["sub-04", "post"] = np.nan
+    oxytocin["sub-04", next(reversed(sessions))] = np.nan
     scans = pd.DataFrame(rows).assign(mean_fd=rng.uniform(0.08, 0.3, len(rows)), scanner=None)
     write_table(folder / "scans.tsv", scans)
     write_table(folder / "kept.tsv", scans.assign(kept="yes", reason=None))
@@ -71,7 +73,7 @@ def study(folder: Path, **model: Any) -> Inputs:
     choices = {
         "atlas": {"title": "a", "kind": "spheres", "parcels": "parcels.tsv", "spaces": ["MNI152NLin6Asym"]},
         "domains": {"emotion": {"networks": ["Salience"]}, "cognition": {"networks": ["Control"]}},
-        "cohort": {"title": "c", "derivatives": ".", "participants": "people.tsv", "sessions": SESSIONS},
+        "cohort": {"title": "c", "derivatives": ".", "participants": "people.tsv", "sessions": sessions},
         "measure": {"title": "m", "kind": "correlation"},
         "strategy": {"title": "s"},
         "model": {**known, **model},
@@ -376,6 +378,20 @@ def test_a_figure_is_the_same_each_time(inputs_of: Callable[[str], Inputs], kind
             drawn(inputs_of(kind)).savefig(target, format="svg", metadata={"Date": None})
         found.append(target.getvalue())
     assert found[0] == found[1]
+
+
+def test_conditions_that_are_tested_together_have_no_single_picture(tmp_path: Path) -> None:
+    model = {**OXYTOCIN, "formula": "~ oxytocin_change", "condition": "a, b, c"}
+    made = drawn(study(tmp_path, CROSSED, **model))
+    assert "tested together" in made.axes[0].texts[0].get_text()
+    assert shown(made.axes[1].get_xlabel()) == "Cohen’s f with 95 % interval"
+    assert "Any difference between a, b and c in slope of change on" in shown(made.get_supxlabel())
+
+
+def test_the_difference_of_two_conditions_is_one_relation(tmp_path: Path) -> None:
+    inputs = study(tmp_path, CROSSED, **OXYTOCIN, formula="~ oxytocin_change + age", condition="a - b")
+    points = dots(drawn(inputs).axes[0])
+    assert stats.linregress(*points.T).slope == pytest.approx(inputs.summary["primary"]["estimate"], rel=1e-5)
 
 
 def test_a_model_of_the_intervention_alone_has_no_such_figure(tmp_path: Path) -> None:

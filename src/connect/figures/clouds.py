@@ -17,7 +17,7 @@ from scipy import stats
 
 from connect.errors import UserError
 from connect.figures import Inputs
-from connect.figures.participants import change_of, own_differences, sessions_of, values_before
+from connect.figures.participants import change_of, comparisons, own_differences, sessions_of, values_before
 from connect.formulas import has_baseline
 from connect.parcels import PRIMARY
 from connect.people import word
@@ -81,7 +81,7 @@ class Cloud:
 
 
 def cloud_of(inputs: Inputs) -> Cloud:
-    """Return the points of a relation.
+    """Return the points of a relation; none if conditions are tested together, each of which has its own.
 
     Raises
     ------
@@ -94,6 +94,8 @@ def cloud_of(inputs: Inputs) -> Cloud:
     if inputs.model.outcome == "sessions":
         of_each = inputs.model.measured[inputs.model.relation][1] == "session"
         return _of_sessions(inputs) if of_each else _of_own(inputs)
+    if len(comparisons(inputs)) > 1:
+        return Cloud(*(np.empty(0) for _ in range(4)))
     rows = inputs.analysed.assign(part=0)
     asked = question(rows, inputs.model, inputs.model.question)
     x, y = (_correlated(asked, values) for values in (_measure(rows, inputs), change_of(inputs)["change"]))

@@ -25,6 +25,8 @@ NARROW, TALLER = 120.0, 1.6
 ROOM = 0.6
 """Share of a panel's width that its axis has, without the labels beside it."""
 
+TOGETHER = "not drawn: conditions\nare tested together"
+
 REGION = "#E69F00"
 STYLES = ("dotted", "solid", "dashed")
 """Lines at values of a moderator."""
@@ -54,6 +56,8 @@ def _scatter(axes: Axes, cloud: Cloud, inputs: Inputs, width: float, height: flo
         axes.scatter(
             cloud.x[own], cloud.y[own], s=12, color=colours[name], alpha=0.75, linewidths=0, label=label, zorder=3
         )
+    if not cloud.x.size:
+        axes.text(0.5, 0.5, TOGETHER, ha="center", va="center", transform=axes.transAxes)
     _draw_lines(axes, cloud, colours)
     _shade(axes, cloud, inputs)
     x_text, y_text = (

@@ -10,7 +10,7 @@ from connect.parcels import QUANTITIES
 from connect.report.numbers import MISSING, bounded, missing, number, p_value
 from connect.report.relations import relation_claim
 from connect.settings.model import OUTCOMES, RANKED
-from connect.words import degrees_between, effect_label, effect_size, effect_unit, is_correlated, more_of
+from connect.words import degrees_between, effect_label, effect_size, effect_unit, is_correlated, more_of, uncapitalised
 
 FLIPPED = ("flips", "repeated")
 """Methods that flip the signs of participants."""
@@ -66,6 +66,8 @@ def together(summary: Mapping[str, Any]) -> bool:
 
 def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     """Return what an estimate of that sign says about connectivity; None stands for several tested together."""
+    if estimate is None and summary["relation"]:
+        return f"there is {uncapitalised(effect_label(summary)).replace('any difference', 'a difference', 1)}"
     if estimate is None:
         what = "between conditions" if summary["contrast"] == "mean" else f"with {summary['contrast']}"
         return f"{outcome(summary)} of connectivity differs {what}"

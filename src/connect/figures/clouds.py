@@ -95,7 +95,8 @@ def cloud_of(inputs: Inputs) -> Cloud:
         of_each = inputs.model.measured[inputs.model.relation][1] == "session"
         return _of_sessions(inputs) if of_each else _of_own(inputs)
     if len(comparisons(inputs)) > 1:
-        return Cloud(*(np.empty(0) for _ in range(4)))
+        none = np.empty(0)
+        return Cloud(none, none, none, none)
     rows = inputs.analysed.assign(part=0)
     asked = question(rows, inputs.model, inputs.model.question)
     x, y = (_correlated(asked, values) for values in (_measure(rows, inputs), change_of(inputs)["change"]))

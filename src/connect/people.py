@@ -18,7 +18,12 @@ from connect.formulas import BASELINE, OF_SESSIONS, is_number
 from connect.parcels import QUANTITIES
 from connect.settings.cohort import Cohort, Column
 
-RESERVED = ("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *QUANTITIES)
+RATE = ("plasticity_rate", "plasticity_rate_low", "plasticity_rate_high")
+"""Columns of a participant's change per week, in units of the measure, and of its interval."""
+
+RESERVED = (
+    *("session_id", "phase", "condition", "n_runs", "mean_fd", "fd_change", "analysed", "reason", *RATE, *QUANTITIES),
+)
 """Columns that connect writes beside those of the participants table."""
 
 

@@ -20,13 +20,14 @@ from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.plasticity import plasticity
 from connect.compare.summary import summarise
 from connect.config import read
 from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.motion import motion_test
 from connect.outcome import Outcome
-from connect.parcels import QUANTITIES, Block, domain_edges, domain_values, network_blocks
+from connect.parcels import PRIMARY, QUANTITIES, Block, domain_edges, domain_values, network_blocks
 from connect.persons import described as described_phenotypes
 from connect.question import Question, question
 from connect.settings.measure import Measure
@@ -176,13 +177,14 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquir
     levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
     edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
-    told = {
+    told: dict[str, Any] = {
         "statistics": described_statistics(own),
         "variances": asked.variances(edges),
         "cautions": [*acquired, *cautions(asked, edges, before)],
         "motion": motion_test(outcome.rows, study.model, study.where),
     }
-    return Compared(levels, components, values, outcome.people, {**summarise(levels, values, outcome, asked), **told})
+    people, told["rates"] = plasticity(outcome, values[PRIMARY].to_numpy(dtype=np.float64), study.model)
+    return Compared(levels, components, values, people, {**summarise(levels, values, outcome, asked), **told})
 
 
 def session_values(

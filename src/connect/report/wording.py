@@ -173,6 +173,23 @@ def region_in_words(summary: Mapping[str, Any]) -> str:
     )
 
 
+def rates_in_words(summary: Mapping[str, Any]) -> str:
+    """Return what is known of the plasticity rates of single participants, in a sentence or two."""
+    found, per_week = summary["rates"], f"{summary['unit']} per week"
+    text = (
+        f"The rates of {found['n']} participants have a mean of {number(found['mean'])} and a standard deviation of "
+        f"{number(found['sd'])} {per_week}."
+    )
+    if found["reason"]:
+        return f"{text} How reliable they are is not known: {found['reason']}."
+    shown = bounded(found["reliability"], found["reliability_low"], found["reliability_high"])
+    return (
+        f"{text} Their reliability, the share of that variance that is no error, is {shown} ({level(summary)} CI; "
+        f"{found['df']} residual degrees of freedom). The rate of one participant is told from 0 if it is beyond "
+        f"{number(found['detectable'])} {per_week}."
+    )
+
+
 def _between(low: float | None, high: float | None) -> str:
     """Return a range in words; None is no bound among the participants."""
     if low is None or high is None:

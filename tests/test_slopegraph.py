@@ -19,21 +19,14 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
-from connect.changes import conditions_of, parts_of
-from connect.compare import compare
-from connect.config import read
 from connect.figures import FIRM, STYLE, Inputs
 from connect.figures.estimation import STEP, WIDEST, beside, line
 from connect.figures.slopegraph import result_in_words, slopegraph
-from connect.parcels import domain_of
-from connect.settings.atlas import Atlas
-from connect.settings.cohort import Cohort
-from connect.settings.domains import Domains
 from connect.settings.figure import Figure as Recipe
-from connect.settings.measure import Measure
-from connect.settings.model import Model
-from connect.tables import read_record, read_table, write_array, write_table
+from connect.tables import write_array, write_table
 from connect.words import covariates, degrees_between, effect_label, effect_unit
+
+from .persons import found_in
 
 N_PARCELS = 8
 PLAIN = {"pre": {"phase": "pre", "weeks": 0}, "post": {"phase": "post", "weeks": 8}}
@@ -91,26 +84,7 @@ def study(
     }
     for name, choice in choices.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(choice, sort_keys=False))
-    return _compared(folder, list(choices))
-
-
-def _compared(folder: Path, choices: list[str]) -> Inputs:
-    tables = ("domain_tests", "network_tests", "edge_tests", "components", "values", "people")
-    found = {name: folder / f"found_{name}.tsv" for name in tables} | {"summary": folder / "summary.json"}
-    given = {name: folder / f"{name}.yaml" for name in choices}
-    given |= {"scans": folder / "scans.tsv", "kept": folder / "kept.tsv", "connectomes": folder / "connectomes.npy"}
-    compare(**given, **found, participants=folder / "people.tsv")
-    cohort, model = read(Cohort, given["cohort"]), read(Model, given["model"])
-    parcels = read_table(folder / "parcels.tsv")
-    return Inputs(
-        atlas=read(Atlas, given["atlas"]), cohort=cohort, measure=read(Measure, given["measure"]), model=model,
-        conditions=conditions_of(model.condition, cohort, "m"), part=parts_of(model.condition, cohort, "m")[0],
-        parcels=parcels, domain=domain_of(parcels, read(Domains, given["domains"]), given["domains"]),
-        kept=read_table(given["kept"]), scans=read_table(given["scans"]), connectomes=np.load(given["connectomes"]),
-        domain_tests=read_table(found["domain_tests"]), edge_tests=read_table(found["edge_tests"]),
-        session_values=read_table(found["values"]), people=read_table(found["people"]),
-        summary=read_record(found["summary"]), assessments=[], qcfc=pd.DataFrame(),
-    )  # fmt: skip
+    return found_in(folder)
 
 
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -413,7 +387,8 @@ def test_several_arms_are_tested_by_f(inputs_of: Callable[[str], Inputs]) -> Non
 
 SUMMARY: dict[str, Any] = {
     "contrast": "mean", "outcome": "change", "condition": "", "columns": ["Intercept"], "arm_column": "", "arms": [],
-    "unit": "Fisher z", "primary": {"estimate": 0.1, "statistic": 2.0},
+    "unit": "Fisher z", "primary": {"estimate": 0.1, "statistic": 2.0}, "relation": "", "correlation": "pearson",
+    "phenotypes": {},
 }  # fmt: skip
 ARMS: dict[str, Any] = {"arm_column": "group", "arms": [{"arm": "training"}, {"arm": "waiting"}]}
 

@@ -14,12 +14,16 @@ from connect.settings.model import OUTCOMES, RANKED
 
 PHASES = ("pre", "post")
 
-CORRELATIONS: Mapping[str, str] = {
-    "spearman": "partial rank correlation",
-    "percentage-bend": "partial percentage bend correlation",
-    "repeated": "repeated-measures correlation",
+CORRELATIONS: Mapping[str, str] = {"spearman": "rank correlation", "percentage-bend": "percentage bend correlation"}
+"""What correlations of transformed values are called."""
+
+COEFFICIENTS: Mapping[str, str] = {
+    "pearson": "r",
+    "spearman": "rank r",
+    "percentage-bend": "bend r",
+    "repeated": "r within participants",
 }
-"""What correlations are called."""
+"""Correlations as effect sizes."""
 
 MOMENT: Mapping[str, str] = {
     "change": "change in {}",
@@ -29,6 +33,15 @@ MOMENT: Mapping[str, str] = {
     "session": "{}",
 }
 """What a column of a phenotype is, in words."""
+
+MORE: Mapping[str, str] = {
+    "change": "participants whose {} rose more, or fell less",
+    "rate": "participants whose {} rose more, or fell less, per week",
+    "pre": "participants with higher {} before",
+    "post": "participants with higher {} after",
+    "session": "sessions with higher {}",
+}
+"""Where a column of a phenotype is higher, in words."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ def effect_label(summary: Mapping[str, Any]) -> str:
     contrast, text = Contrast.of(summary), OUTCOMES[summary["outcome"]]
     named, levels = [*contrast.slopes, *contrast.others], [f"{first} − {second}" for _, first, second in contrast.pairs]
     if summary["correlation"] in RANKED and named:
-        text = f"{CORRELATIONS[summary['correlation']]} of {text} with {in_words(named[0], summary)}"
+        text = f"{_correlation(summary)} of {text} with {in_words(named[0], summary)}"
     elif named:
         kind = "slope" if contrast.slopes else "coefficient"
         text = f"{kind} of {text} on {' × '.join(in_words(name, summary) for name in named)}"
@@ -91,7 +104,7 @@ def effect_label(summary: Mapping[str, Any]) -> str:
         text = f"any difference between {listed(conditions_in(summary))} in {text.removeprefix('any difference in ')}"
     elif summary["contrast"] == "mean":
         text = f"mean {text}"
-    return with_condition(text[0].upper() + text[1:], summary)
+    return with_condition(capitalised(text), summary)
 
 
 def with_condition(text: str, summary: Mapping[str, Any]) -> str:
@@ -119,9 +132,25 @@ def tested_together(summary: Mapping[str, Any]) -> bool:
 def effect_unit(summary: Mapping[str, Any]) -> str:
     """Return the unit of the estimates of a model, or what they are if they have none."""
     if summary["correlation"] in RANKED:
-        return CORRELATIONS[summary["correlation"]]
+        return _correlation(summary)
     base = f"{summary['unit']} per week" if summary["outcome"] == "rate" else str(summary["unit"])
     return " ".join((base, *filter(None, (per_slope(summary),))))
+
+
+def effect_size(summary: Mapping[str, Any]) -> str:
+    """Return the name of the effect size of a model."""
+    if tested_together(summary):
+        return "Cohen’s f"
+    if is_correlated(summary):
+        name = COEFFICIENTS[summary["correlation"]]
+        given = summary["correlation"] != "repeated" and (covariates(summary) or " : " in summary["contrast"])
+        return f"Partial {name}" if given else name
+    return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
+
+
+def is_correlated(summary: Mapping[str, Any]) -> bool:
+    """Return whether the effect size is a correlation: the question is about a phenotype, and has one answer."""
+    return bool(summary["relation"]) and "r" in summary["primary"]
 
 
 def per_slope(summary: Mapping[str, Any]) -> str:
@@ -143,15 +172,39 @@ def in_words(name: str, summary: Mapping[str, Any]) -> str:
     """Return a column of a model in words: what connect adds has a name that is none."""
     if name in summary["phenotypes"]:
         one = summary["phenotypes"][name]
-        return MOMENT[one["moment"]].format(one["title"][:1].lower() + one["title"][1:])
+        return MOMENT[one["moment"]].format(uncapitalised(one["title"]))
     return {MOTION: "change in mean FD", MOTION_LEVEL: "mean FD", BASELINE: "connectivity before"}.get(name, name)
+
+
+def more_of(name: str, summary: Mapping[str, Any]) -> str:
+    """Return where a column of a model is higher: `participants whose oxytocin rose more, or fell less`."""
+    if name not in summary["phenotypes"]:
+        return f"participants with more {in_words(name, summary)}"
+    one = summary["phenotypes"][name]
+    return MORE[one["moment"]].format(uncapitalised(one["title"]))
+
+
+def capitalised(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def uncapitalised(text: str) -> str:
+    """Return a text that begins with a small letter, unless with an acronym.
+
+    Examples
+    --------
+    >>> uncapitalised("Heart rate"), uncapitalised("HRV")
+    ('heart rate', 'HRV')
+    """
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def with_unit(name: str, summary: Mapping[str, Any]) -> str:
     """Return a column of a model in words, with its unit if that is known, as the label of an axis."""
     units = {MOTION: "mm", MOTION_LEVEL: "mm", **{one: _unit(of) for one, of in summary["phenotypes"].items()}}
     text = in_words(name, summary) + (f" ({units[name]})" if name in units else "")
-    return text[:1].upper() + text[1:]
+    return capitalised(text)
 
 
 def _unit(phenotype: Mapping[str, Any]) -> str:
@@ -179,6 +232,11 @@ def untried(record: Mapping[str, Any]) -> list[str]:
         for test, reason in refused.items():
             by_reason.setdefault((test, reason), []).append(scenario)
     return found + [f"{test} was not tried in {listed(names)}: {why}" for (test, why), names in by_reason.items()]
+
+
+def _correlation(summary: Mapping[str, Any]) -> str:
+    """Return what the correlation of transformed values is called."""
+    return f"{'partial ' if covariates(summary) else ''}{CORRELATIONS[summary['correlation']]}"
 
 
 def _between_conditions(summary: Mapping[str, Any]) -> bool:

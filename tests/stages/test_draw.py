@@ -32,13 +32,17 @@ from connect.figures.motion import scans_of
 from connect.figures.qc_fc import running_median
 from connect.figures.slopegraph import change_of, result_in_words
 from connect.parcels import domain_edges
+from connect.relate import relate
 from connect.tables import read_record, write_array, write_record, write_table
+from tests.persons import write_phenotype
 
 NETWORKS = ["Visual", "Salience", "Control", "Reward", "Attention"]
 N_PARCELS = 20
 N_EDGES = N_PARCELS * (N_PARCELS - 1) // 2
 OUTPUTS = ("svg", "pdf", "png")
 Drawn = Callable[..., tuple[Figure, Inputs]]
+OF_RELATIONS = {"relation"}
+"""Kinds of figures of models that are about a phenotype."""
 
 
 def make(
@@ -105,13 +109,14 @@ def make(
     inputs["connectomes"] = folder / "connectomes.npy"
     found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
-    compare(
-        **inputs,
-        **found,
-        participants=folder / "people.tsv",
-        network_tests=folder / "network_tests.tsv",
-        components=folder / "components.tsv",
-    )
+    other = {"participants": folder / "people.tsv", "network_tests": folder / "network_tests.tsv"}
+    other |= {"components": folder / "components.tsv"}
+    if "phenotypes" in model:
+        values = {(f"sub-{k:02d}", label): rng.uniform(5, 50) for k in range(n) for label in sessions}
+        measured = write_phenotype(folder / "oxytocin.tsv", values)
+        relate(**inputs, **found, **other, phenotypes=[measured], slopes=folder / "slopes.tsv")
+    else:
+        compare(**inputs, **found, **other)
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
         **assessed(folder, inputs),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
@@ -149,6 +154,12 @@ def assessed(folder: Path, inputs: Mapping[str, Path]) -> dict[str, Any]:
 
 ARMS = {"formula": "~ group", "contrast": "group[training] - group[waiting]", "test": "residuals"}
 MEAN = {"formula": "~ 1", "contrast": "mean"}
+RELATION = {"formula": "~ oxytocin_change", "contrast": "oxytocin_change", "phenotypes": ["oxytocin"]}
+MODERATION = {
+    "formula": "~ group * oxytocin_pre + age",
+    "contrast": "group[training] - group[waiting] : oxytocin_pre",
+    "phenotypes": ["oxytocin"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +171,11 @@ def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = {**MEAN, "condition": "drug - placebo"}
     return make(tmp_path_factory.mktemp("drug"), conditions=("drug", "placebo"), model=model)
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return make(tmp_path_factory.mktemp("person"), n=14, model=RELATION, missing=[5])
 
 
 @pytest.fixture
@@ -207,7 +223,15 @@ def texts(made: Figure) -> str:
     return "\n".join(found).replace(FIRM, " ")
 
 
-def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Any], tmp_path: Path) -> None:
+def test_every_kind_gives_the_same_bytes_in_another_process(
+    arms: dict[str, Any], person: dict[str, Any], tmp_path: Path
+) -> None:
+    for paths, kinds in ((arms, sorted(set(FIGURES) - OF_RELATIONS)), (person, sorted(OF_RELATIONS))):
+        _check_bytes(paths, kinds, tmp_path / kinds[0])
+
+
+def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
+    """Draw figures here and in another process, and compare them."""
     code = (
         "import sys; from pathlib import Path; from connect.draw import draw\n"
         "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
@@ -218,17 +242,17 @@ def test_every_kind_gives_the_same_bytes_in_another_process(arms: dict[str, Any]
         "    draw(recipe, **paths, **out)\n"
     )
     small = {"width": 90, "height": 60}
-    here, there = tmp_path / "here", tmp_path / "there"
-    there.mkdir()
+    here, there = folder / "here", folder / "there"
+    there.mkdir(parents=True)
     here.mkdir()
-    for kind in sorted(FIGURES):
-        draw(recipe(here, kind, **small), **arms, **outputs(here, kind))
+    for kind in kinds:
+        draw(recipe(here, kind, **small), **paths, **outputs(here, kind))
         recipe(there, kind, **small)
-    listed = {name: path if isinstance(path, list) else [path] for name, path in arms.items()}
+    listed = {name: path if isinstance(path, list) else [path] for name, path in paths.items()}
     given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items()]
     words = [sys.executable, "-c", code, str(there), *given]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
-    for kind in FIGURES:
+    for kind in kinds:
         for name in OUTPUTS:
             assert (here / f"{kind}.{name}").read_bytes() == (there / f"{kind}.{name}").read_bytes(), f"{kind}.{name}"
         assert b"CreationDate" not in (here / f"{kind}.pdf").read_bytes()
@@ -578,23 +602,29 @@ def test_a_large_atlas_makes_a_small_file(arms: dict[str, Any], tmp_path: Path) 
 def test_few_participants_and_missing_edges_do_not_crash(
     tmp_path: Path, drawn: Drawn, n: int, missing: Sequence[int]
 ) -> None:
-    paths = make(tmp_path / "data", n=n, model=MEAN, missing=missing)
+    paths = dict.fromkeys(FIGURES, make(tmp_path / "data", n=n, model=MEAN, missing=missing))
+    own = make(tmp_path / "own", n=max(n, 5), model=RELATION, missing=missing)
+    paths |= dict.fromkeys(OF_RELATIONS, own)
     for kind in sorted(FIGURES):
-        made, _ = drawn(paths, kind)
+        made, _ = drawn(paths[kind], kind)
         made.draw_without_rendering()
         if n == 8:
             said = {"slopegraph": "Not tested: missing", "change_matrix": "0 of 0", "glass_brain": "No edge"}
-            said |= {"qcfc": "n/a: no edge is present"}
+            said |= {"qcfc": "n/a: no edge is present", "relation": "Not tested: missing"}
             assert said.get(kind, "") in texts(made)
 
 
 def test_nothing_leaves_the_figure(tmp_path: Path, root: Path, drawn: Drawn) -> None:
     """The widest case: two arms under two conditions, at the sizes of the project's own recipes."""
     model = {**ARMS, "formula": "~ group + age", "condition": "drug - placebo"}
-    paths = make(tmp_path / "data", n=12, conditions=("drug", "placebo"), model=model)
+    common: dict[str, Any] = {"n": 12, "conditions": ("drug", "placebo")}
+    paths = dict.fromkeys(FIGURES, make(tmp_path / "data", **common, model=model))
+    own = make(tmp_path / "own", **common, model={**MODERATION, "condition": "drug - placebo"})
+    paths |= dict.fromkeys(OF_RELATIONS, own)
     for path in sorted((root / "config" / "figures").glob("*.yaml")):
         keys = yaml.safe_load(path.read_text())
-        made, _ = drawn(paths, keys["kind"], **{key: keys[key] for key in ("width", "height") if key in keys})
+        sizes = {key: keys[key] for key in ("width", "height") if key in keys}
+        made, _ = drawn(paths[keys["kind"]], keys["kind"], **sizes)
         made.draw_without_rendering()
         box, whole = made.get_tightbbox(), made.get_size_inches()
         assert min(box.x0, box.y0, whole[0] - box.x1, whole[1] - box.y1) >= 0, path.name

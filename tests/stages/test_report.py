@@ -8,6 +8,7 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -19,13 +20,16 @@ import pandas as pd
 import pytest
 import yaml
 
+from connect import words
 from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
+from connect.relate import relate
 from connect.report import methods, primary, quality, report, sections, wording
 from connect.settings.cohort import Limits, Session
 from connect.settings.strategy import Scrub, Strategy
 from connect.tables import read_record, write_array, write_record, write_table
+from tests.persons import write_phenotype
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "line", "circle"}
 PARCELS = ("Amy", "Hip", "Ins", "Pfc", "Par", "Acc")
@@ -56,6 +60,12 @@ MODELS: dict[str, dict[str, Any]] = {
         "motion_covariate": False,
     },
 }
+ANXIETY = {
+    "title": "Attachment anxiety <ECR-R>",
+    "unit": "score",
+    "higher": "less secure attachment",
+    "words": "the scale `anxiety` of the key ecr-r",
+}
 CHOICES: dict[str, dict[str, Any]] = {
     "cohorts/small": {
         "title": "Small & simulated",
@@ -70,8 +80,8 @@ CHOICES: dict[str, dict[str, Any]] = {
     "measures/correlation": {"title": "Correlation", "kind": "correlation"},
     "figures/lines": {"title": "Lines", "kind": "slopegraph", "caption": "A line is a participant."},
     "figures/dots": {"title": "Dots", "kind": "motion", "caption": "A dot is a scan."},
+    "figures/person": {"title": "The person", "kind": "relation", "caption": "A point each.", "about": "relation"},
     "figures/strategies": {"title": "Strategies", "kind": "denoising", "caption": "A row each.", "about": "cohort"},
-    **{f"models/{name}": model for name, model in MODELS.items()},
 }
 
 
@@ -142,22 +152,34 @@ class Study:
 
     folder: Path
     universes: list[str] = field(default_factory=lambda: ["clean"])
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MODELS)
 
     def choice(self, name: str) -> Path:
         return self.folder / "config" / f"{name}.yaml"
 
     def results(self, name: str, strategy: str = "clean") -> list[Path]:
-        return [self.folder / "compare" / strategy / model / name for model in MODELS]
+        return [self.result(model, name, strategy) for model in self.models]
+
+    def result(self, model: str, name: str, strategy: str = "clean") -> Path:
+        stage = "relate" if "phenotypes" in self.models[model] else "compare"
+        return self.folder / stage / strategy / model / name
+
+    @property
+    def relations(self) -> list[str]:
+        return [model for model, keys in self.models.items() if "phenotypes" in keys]
 
     def inputs(self) -> dict[str, Any]:
-        figures = [self.folder / "draw" / model / f"{name}.svg" for model in MODELS for name in ("lines", "dots")]
+        others = [model for model in self.models if model not in self.relations]
+        figures = [self.folder / "draw" / model / f"{name}.svg" for model in others for name in ("lines", "dots")]
+        figures += [self.folder / "draw" / model / "person.svg" for model in self.relations]
+        recipes = ["lines", "dots", "strategies", *(["person"] if self.relations else [])]
         return {
             "cohort": self.choice("cohorts/small"),
             "atlas": self.choice("atlases/six"),
             "domains": self.choice("domains/six"),
             "strategy": self.choice("strategies/clean"),
             "measure": self.choice("measures/correlation"),
-            "models": [self.choice(f"models/{name}") for name in MODELS],
+            "models": [self.choice(f"models/{name}") for name in self.models],
             "scans": self.folder / "kept.tsv",
             "lost": self.folder / "lost.tsv",
             "domain_tests": self.results("domains.tsv"),
@@ -167,8 +189,9 @@ class Study:
             "people": self.results("participants.tsv"),
             "summaries": [path for name in self.universes for path in self.results("summary.json", name)],
             "assessments": [self.folder / "assess" / name / "summary.json" for name in self.universes],
-            "recipes": [self.choice(f"figures/{name}") for name in ("lines", "dots", "strategies")],
-            "figures": [*figures, self.folder / "draw" / "by-arm" / "strategies.svg"],
+            "recipes": [self.choice(f"figures/{name}") for name in recipes],
+            "figures": [*figures, self.folder / "draw" / next(iter(self.models)) / "strategies.svg"],
+            "slopes": [self.result(model, "slopes.tsv") for model in self.relations],
         }
 
     def report(self, **changed: Any) -> tuple[Path, str]:
@@ -177,48 +200,54 @@ class Study:
         return page, answer.read_text(encoding="utf-8")
 
     def summary(self, model: str) -> dict[str, Any]:
-        return read_record(self.folder / "compare" / "clean" / model / "summary.json")
+        return read_record(self.result(model, "summary.json"))
 
 
-def _study(folder: Path) -> Study:
-    study = Study(folder, ["clean", "other"])
-    for name, values in CHOICES.items():
+def make_study(folder: Path, models: Mapping[str, Mapping[str, Any]] = MODELS) -> Study:
+    """Write a study, and what was found in it, for models of which the first is primary."""
+    study = Study(folder, ["clean", "other"], models)
+    for name, values in {**CHOICES, **{f"models/{name}": dict(model) for name, model in models.items()}}.items():
         study.choice(name).parent.mkdir(parents=True, exist_ok=True)
         study.choice(name).write_text(yaml.safe_dump(values), encoding="utf-8")
     networks = ["Salience"] * 3 + ["Control"] * 3
     parcels = pd.DataFrame({"index": range(1, 7), "name": PARCELS, "network": networks, "region": "cortex"})
     write_table(study.choice("atlases/six").with_suffix(".tsv"), parcels)
     _scans(study)
-    for model in MODELS:
-        out = folder / "compare" / "clean" / model
-        common = {name: study.inputs()[name] for name in ("strategy", "measure", "atlas", "domains", "cohort")}
-        tables = {"domain_tests": "domains", "network_tests": "networks", "edge_tests": "edges"}
-        tables |= {"components": "components", "values": "values", "people": "participants"}
-        compare(
-            connectomes=folder / "connectomes.npy",
-            scans=folder / "scans.tsv",
-            kept=folder / "kept.tsv",
-            participants=folder / "participants.tsv",
-            model=study.choice(f"models/{model}"),
-            **common,
-            **{name: out / f"{file}.tsv" for name, file in tables.items()},
-            summary=out / "summary.json",
-        )
-        record = read_record(out / "summary.json")
-        record["motion"]["flag"] = None
-        write_record(out / "summary.json", record)
-        other = {**record["primary"], "estimate": -0.111, "ci_low": -0.222, "ci_high": 0.333, "p": 0.5}
-        moved = {**record, "strategy": "other", "primary": other, "gate": "closed"}
-        write_record(folder / "compare" / "other" / model / "summary.json", moved)
-        for figure in ("lines", "dots"):
+    for model in models:
+        _test(study, model)
+        names = ("person",) if model in study.relations else ("lines", "dots")
+        for figure in (*names, *(["strategies"] if model == next(iter(models)) else [])):
             path = folder / "draw" / model / f"{figure}.svg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(SVG.format(f"{model} {figure}"), encoding="utf-8")
-    (folder / "draw" / "by-arm" / "strategies.svg").write_text(SVG.format("strategies"), encoding="utf-8")
+            text = figure if figure == "strategies" else f"{model} {figure}"
+            path.write_text(SVG.format(text), encoding="utf-8")
     write_record(folder / "assess" / "clean" / "summary.json", assessed("clean", "Clean <&> well"))
     reason = "it takes 6 participants with kept scans; there are 5"
     write_record(folder / "assess" / "other" / "summary.json", assessed("other", "Other", 5, reason))
     return study
+
+
+def _test(study: Study, model: str) -> None:
+    """Compare or relate, as the model asks, and write a summary of another universe beside it."""
+    folder = study.folder
+    given = {name: study.inputs()[name] for name in ("strategy", "measure", "atlas", "domains", "cohort")}
+    given |= {name: folder / f"{name}.tsv" for name in ("scans", "kept", "participants")}
+    given |= {"connectomes": folder / "connectomes.npy", "model": study.choice(f"models/{model}")}
+    tables = {"domain_tests": "domains", "network_tests": "networks", "edge_tests": "edges"}
+    tables |= {"components": "components", "values": "values", "people": "participants"}
+    found = {name: study.result(model, f"{file}.tsv") for name, file in tables.items()}
+    found["summary"] = study.result(model, "summary.json")
+    if model in study.relations:
+        measured = [folder / "phenotypes" / f"{name}.tsv" for name in study.models[model]["phenotypes"]]
+        relate(**given, **found, phenotypes=measured, slopes=study.result(model, "slopes.tsv"))
+    else:
+        compare(**given, **found)
+    record = study.summary(model)
+    record["motion"]["flag"] = None
+    write_record(found["summary"], record)
+    other = {**record["primary"], "estimate": -0.111, "ci_low": -0.222, "ci_high": 0.333, "p": 0.5}
+    moved = {**record, "strategy": "other", "primary": other, "gate": "closed"}
+    write_record(study.result(model, "summary.json", "other"), moved)
 
 
 def _scans(study: Study) -> None:
@@ -260,11 +289,16 @@ def _scans(study: Study) -> None:
     )
     table = pd.DataFrame(people, columns=["participant_id", "group", "age"])
     write_table(study.folder / "participants.tsv", table)
+    names = [name for name, _, _ in people]
+    oxytocin = {(name, session): float(rng.uniform(10, 40)) for name in names for session in ("pre", "post")}
+    write_phenotype(study.folder / "phenotypes" / "oxytocin.tsv", {**oxytocin, ("sub-04", "post"): np.nan})
+    anxiety = {(name, "pre"): 1 + 0.6 * place for place, name in enumerate(names)}
+    write_phenotype(study.folder / "phenotypes" / "anxiety.tsv", anxiety, **ANXIETY)
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return _study(tmp_path_factory.mktemp("study"))
+    return make_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +311,7 @@ def page(written: tuple[Path, str]) -> Page:
     return Page(written[0])
 
 
-def _section(path: Path, name: str) -> str:
+def section(path: Path, name: str) -> str:
     """Return the text of a section."""
     source = re.search(rf'<section id="{name}".*?</section>', path.read_text(encoding="utf-8"), re.DOTALL)
     assert source
@@ -361,43 +395,43 @@ def test_the_answer_has_the_numbers_of_the_summary(study: Study, written: tuple[
         "Left out: 1 of 19 scans (1 x mean FD is above 0.5 mm); "
         "2 participants (1 x ses-post excluded: mean FD is above 0.5 mm; 1 x ses-post is missing)."
     )
-    assert all(number in _section(written[0], "answer") for number in (found["estimate"], "8 training 5, waiting 3"))
+    assert all(number in section(written[0], "answer") for number in (found["estimate"], "8 training 5, waiting 3"))
 
 
 def test_the_page_leads_with_the_answer(written: tuple[Path, str], page: Page) -> None:
     assert page.texts["h2"][:2] == ["The answer", "by-arm Does training <do> more & better?"]
-    answer = _section(written[0], "answer")
+    answer = section(written[0], "answer")
     assert "The primary test passes" in answer
     assert "Does it change while waiting?" in answer
     assert "in 1 and the gate is open in 1" in answer
 
 
 def test_a_closed_gate_makes_the_finer_levels_exploratory(written: tuple[Path, str]) -> None:
-    assert "exploratory" not in _section(written[0], "model-by-arm")
-    closed = _section(written[0], "model-slope")
+    assert "exploratory" not in section(written[0], "model-by-arm")
+    closed = section(written[0], "model-slope")
     assert "The primary test does not pass" in closed
     assert "Network pairs exploratory" in closed
     assert "Edges exploratory" in closed
     assert "read this as a description, not as a test" in closed
-    assert "no p below 0.2500 is possible" in _section(written[0], "model-waiting")
+    assert "no p below 0.2500 is possible" in section(written[0], "model-waiting")
 
 
 def test_units_follow_the_question_and_the_quantity(written: tuple[Path, str]) -> None:
-    slope = _section(written[0], "model-slope")
+    slope = section(written[0], "model-slope")
     assert "Slope of the change on age" in slope
     assert "Fisher z per unit of age" in slope
     assert "ratio per unit of age" in slope
-    assert re.search(r"segregation .*\] ratio ", _section(written[0], "model-by-arm"))
+    assert re.search(r"segregation .*\] ratio ", section(written[0], "model-by-arm"))
 
 
 def test_every_universe_is_listed(written: tuple[Path, str]) -> None:
-    robustness = _section(written[0], "robustness")
+    robustness = section(written[0], "robustness")
     assert robustness.count("six / clean / correlation (primary)") == len(MODELS)
     assert robustness.count("−0.111 [−0.222, 0.333]") == len(MODELS)
 
 
 def test_everything_left_out_is_listed_with_its_reason(written: tuple[Path, str]) -> None:
-    text = _section(written[0], "left-out")
+    text = section(written[0], "left-out")
     assert f"sub-02 ses-post sub-02_ses-post {UNSEEN}" in text
     assert "by-arm: 2 not analysed, 8 analysed." in text
     assert "ses-post is missing sub-07" in text
@@ -412,18 +446,18 @@ def test_quality_has_every_scan(study: Study, page: Page, written: tuple[Path, s
     scans = pd.read_csv(study.folder / "kept.tsv", sep="\t")
     table = written[0].read_text(encoding="utf-8").split('aria-label="Quality by scan"')[1].split("</table>")[0]
     assert table.count("<tr") == len(scans) + 1
-    assert "ses-post 8 of 9" in _section(written[0], "quality")
+    assert "ses-post 8 of 9" in section(written[0], "quality")
 
 
 def test_quality_of_a_scan_has_units(written: tuple[Path, str]) -> None:
-    text = _section(written[0], "quality")
+    text = section(written[0], "quality")
     assert "FD > 0.2 mm, % of volumes FD > 0.5 mm, % of volumes Max std DVARS tSNR Mean coverage, %" in text
     assert "measured in the image by parcellate, and not on the scale of fMRIPrep’s std_dvars" in text
     assert "sub-02 ses-post – no 0.900 2.00 25.0 7.5 3.21 61.4 98.7 n/a 6.33 41.5 190 200 2.00" in text
 
 
 def test_strategies_stand_beside_chance(written: tuple[Path, str]) -> None:
-    text = _section(written[0], "quality")
+    text = section(written[0], "quality")
     assert "Choose before you look at the effect" in text
     level, change = "0.421 0.170 to 0.360 −0.310 −0.220 to 0.210 9", "0.250 0.170 to 0.360 0.080 −0.220 to 0.210 8"
     cost = "18 of 19 9 6.33 [6.10, 6.56] 41.5 [40.0, 43.0] 0.030 [−0.050, 0.110] 7"
@@ -436,7 +470,7 @@ def test_strategies_stand_beside_chance(written: tuple[Path, str]) -> None:
 
 
 def test_a_strategy_that_could_not_be_assessed_says_why(written: tuple[Path, str]) -> None:
-    text = _section(written[0], "quality")
+    text = section(written[0], "quality")
     assert "other, QC-FC of level: n/a, because it takes 6 participants with kept scans; there are 5." in text
     assert "n/a n/a 5 n/a n/a 4" in text
 
@@ -456,7 +490,7 @@ def test_twelve_strategies_have_a_row_each(study: Study, tmp_path: Path) -> None
     study.report(assessments=[tmp_path / name / "summary.json" for name in names], page=page)
     table = page.read_text(encoding="utf-8").split('aria-label="Denoising strategies"')[1].split("</table>")[0]
     assert re.findall(r'<th scope="row">([\w-]+)', table) == names
-    assert "QC-FC of level: n/a" not in _section(page, "quality")
+    assert "QC-FC of level: n/a" not in section(page, "quality")
 
 
 def test_the_primary_strategy_is_assessed_first(study: Study, tmp_path: Path) -> None:
@@ -482,7 +516,7 @@ def test_flags_stand_under_the_answer(study: Study, tmp_path: Path) -> None:
     kept["tr"] = np.where(kept["scan"] == "sub-03_ses-post", 2.2, 2.0)
     write_table(flagged.folder / "kept.tsv", kept)
     page, answer = flagged.report()
-    text = _section(page, "answer")
+    text = section(page, "answer")
     box = text[text.index("Look at this first") :]
     assert "waiting: head motion <changed>: 0.12 mm." in box
     assert "Hedges' g 1.40 [0.30, 2.60], p = 0.0123, 3 participants." in box
@@ -514,7 +548,7 @@ def test_a_limit_that_excludes_most_scans_comes_first(study: Study) -> None:
 
 
 def test_methods_say_what_was_done(study: Study, written: tuple[Path, str]) -> None:
-    text = _section(written[0], "methods")
+    text = section(written[0], "methods")
     assert "volumes with FD above 0.5 mm, and then segments of fewer than 5 kept volumes, were censored" in text
     assert "head motion parameters with first derivatives and the squares of both (24)" in text
     assert "band-pass 0.008 to 0.1 Hz" in text
@@ -537,7 +571,7 @@ def test_citations_are_links(page: Page) -> None:
 
 
 def test_the_choices_are_named_with_their_digest(written: tuple[Path, str]) -> None:
-    text = _section(written[0], "reproduce")
+    text = section(written[0], "reproduce")
     assert "snakemake" in text
     assert re.search(r"strategy clean [0-9a-f]{16} ", text)
     assert "strategies clean, other" in text
@@ -595,7 +629,7 @@ def test_a_cohort_without_losses_says_so(study: Study, tmp_path: Path) -> None:
     kept = pd.read_csv(whole.folder / "kept.tsv", sep="\t", na_values=["n/a"])
     write_table(whole.folder / "kept.tsv", kept[kept["kept"] == "yes"])
     (whole.folder / "lost.tsv").write_text("scan\tparcel\tcoverage\n")
-    text = _section(whole.report()[0], "left-out")
+    text = section(whole.report()[0], "left-out")
     assert "All 18 scans were kept." in text
     assert "No parcel is missing in a kept scan." in text
 
@@ -612,7 +646,7 @@ def test_an_untestable_primary_quantity_is_said_to_be_one(study: Study, tmp_path
     record = json.loads(path.read_text())
     write_record(path, {**record, "gate": "closed", "primary": dict.fromkeys(record["primary"])})
     page, answer = void.report()
-    assert "could not be tested" in _section(page, "answer")
+    assert "could not be tested" in section(page, "answer")
     assert "training minus waiting: n/a Fisher z" in answer
 
 
@@ -661,7 +695,8 @@ def test_a_session_is_told_by_its_phase_time_and_condition() -> None:
 
 def test_claims_follow_sign_and_contrast() -> None:
     common = {"condition": "", "outcome": "change", "primary": {"estimate": 1.0, "statistic": 2.0}, "arm_column": ""}
-    common["statistics"] = [{"name": "own", "title": "Own number", "unit": "m"}]
+    common |= {"statistics": [{"name": "own", "title": "Own number", "unit": "m"}], "relation": "", "phenotypes": {}}
+    common["correlation"] = "pearson"
     mean = {**common, "contrast": "mean"}
     assert wording.claim(mean, -1) == "connectivity fell"
     assert wording.claim({**mean, "condition": "drug - placebo"}, 1) == (
@@ -684,9 +719,9 @@ def test_claims_follow_sign_and_contrast() -> None:
     assert wording.unit(both, "own") == "m per week"
     assert wording.quantity("own", both) == "Own number"
     assert wording.quantity("between", both) == "emotion × cognition"
-    assert wording.size(both) == "Estimate in total SDs"
+    assert words.effect_size(both) == "Estimate in total SDs"
     assert wording.claim(both, 1) == "the contrast weeks : group[a] - group[b] is larger than 0"
-    assert wording.size({**joint, "method": "residuals"}) == "Cohen’s f"
+    assert words.effect_size({**joint, "method": "residuals"}) == "Cohen’s f"
 
 
 def test_the_examples_hold() -> None:

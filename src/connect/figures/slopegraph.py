@@ -36,7 +36,17 @@ from connect.figures.participants import change_of as change_of
 from connect.figures.participants import in_weeks, phase_values, sessions_of
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
-from connect.words import Contrast, covariates, degrees_between, effect_unit, per_slope, tested_together
+from connect.settings.model import RANKED
+from connect.words import (
+    Contrast,
+    covariates,
+    degrees_between,
+    effect_size,
+    effect_unit,
+    per_slope,
+    tested_together,
+    uncapitalised,
+)
 
 BESIDE, ROW = 4, 8
 """Panels of sessions that fit beside what the contrast compares, and in a row of their own."""
@@ -86,7 +96,7 @@ def result_in_words(inputs: Inputs) -> str:
     mixed = summary["method"] == "mixed"
     of = "F" if tested_together(summary) else "t"
     by = f"{of} with Satterthwaite’s degrees of freedom" if mixed else summary["exchangeability"]
-    n = f"n = {summary['n']}" + (f", {summary['n_sessions']} sessions" if mixed else "")
+    n = f"n = {summary['n']}" + (f", {summary['n_sessions']} sessions" if summary["n_sessions"] else "")
     parts = (
         f"{effect_label(summary)}{adjusted}: {_estimate(inputs)}",
         _effect_size(inputs),
@@ -104,7 +114,7 @@ def _estimate(inputs: Inputs) -> str:
         return f"F({degrees}) = {number(found['statistic'], '.2f')}".replace(" ", FIRM)
     arms = [] if Contrast.of(summary).slopes else [arm["mean_change"] for arm in summary["arms"]]
     form = form_of([found["estimate"], found["ci_low"], found["ci_high"], *arms])
-    level = f"{100 * summary['confidence']:g} % interval"
+    level = f"{100 * summary['confidence']:g}{FIRM}% interval"
     bounds = _range(found["ci_low"], found["ci_high"], form)
     return f"{number(found['estimate'], form)} {effect_unit(summary)} ({level} {bounds})"
 
@@ -112,8 +122,11 @@ def _estimate(inputs: Inputs) -> str:
 def _effect_size(inputs: Inputs) -> str:
     """Return the effect size with its interval, if the model has one."""
     found, summary = inputs.summary["primary"], inputs.summary
+    if summary["correlation"] in RANKED:
+        return ""
     if summary["relation"] and found.get("r") is not None:
-        return f"r{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
+        name = uncapitalised(effect_size(summary)).replace(" ", FIRM)
+        return f"{name}{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
     if found["g"] is None:
         return ""
     slope = per_slope(summary) and not tested_together(summary)

@@ -20,7 +20,7 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES
-from connect.report import methods, numbers, quality, sections, trust, wording
+from connect.report import methods, numbers, quality, relations, sections, trust, wording
 from connect.report.quality import Quality
 from connect.report.sections import Choices, Picture, Result
 from connect.settings.atlas import Atlas
@@ -31,7 +31,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
-from connect.words import in_words
+from connect.words import capitalised, effect_size, in_words
 
 
 def report(  # noqa: PLR0913 - one parameter for each file
@@ -220,12 +220,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (methods, numbers, quality, sections, trust, wording):
+    for module in (methods, numbers, quality, relations, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
-    made.filters["in_words"] = in_words
+    made.filters.update(in_words=in_words, effect_size=effect_size, capitalised=capitalised)
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from connect.formulas import MOTION, MOTION_LEVEL
 from connect.people import word
+from connect.report.numbers import people
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -92,14 +93,11 @@ def in_order(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=lambda result: bool(result.model.relation))
 
 
-def known(result: Result, column: str) -> int:
-    """Return of how many participants whom the question is about a column is known."""
-    return int(result.people.loc[~outside(result), column].notna().sum())
-
-
-def capfirst(text: str) -> str:
-    """Return a text that begins with a capital letter."""
-    return text[:1].upper() + text[1:]
+def known(result: Result, column: str) -> str:
+    """Return of whom a column of a phenotype is known, in words."""
+    if column not in result.people:
+        return f"in the {result.summary['n_sessions']} sessions analysed"
+    return f"of {people(int(result.people.loc[~outside(result), column].notna().sum()))}"
 
 
 def rows(table: pd.DataFrame) -> Rows:

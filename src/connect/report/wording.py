@@ -8,16 +8,12 @@ from typing import Any, NamedTuple
 
 from connect.parcels import QUANTITIES
 from connect.report.numbers import MISSING, bounded, missing, number, p_value
-from connect.settings.model import OUTCOMES
-from connect.words import degrees_between, effect_label, effect_unit, in_words
+from connect.report.relations import relation_claim
+from connect.settings.model import OUTCOMES, RANKED
+from connect.words import degrees_between, effect_label, effect_size, effect_unit, is_correlated, more_of
 
-CORRELATION: Mapping[str, str] = {
-    "pearson": "r",
-    "spearman": "rank r",
-    "percentage-bend": "bend r",
-    "repeated": "r within participants",
-}
-"""Correlations as effect sizes."""
+FLIPPED = ("flips", "repeated")
+"""Methods that flip the signs of participants."""
 
 
 def counted(summary: Mapping[str, Any]) -> str:
@@ -25,7 +21,7 @@ def counted(summary: Mapping[str, Any]) -> str:
     n, p = summary["arrangements"], summary["primary"]["p"]
     if summary["method"] == "mixed":
         return "t with Satterthwaite’s degrees of freedom"
-    kind = "sign flips" if summary["method"] == "flips" else "permutations"
+    kind = "sign flips" if summary["method"] in FLIPPED else "permutations"
     share = "" if missing(p) else f"{round(p * n):,} of "
     if not summary["enumerated"]:
         return f"{share}{n:,} random {kind}"
@@ -39,7 +35,7 @@ def covariates(summary: Mapping[str, Any]) -> bool:
     """
     if summary["method"] in ("labels", "unequal"):
         return bool(summary["method"] == "unequal")
-    return len(summary["columns"]) > (1 if summary["contrast"] == "mean" else 2)
+    return len(summary["columns"]) > (1 if summary["contrast"] == "mean" or summary["method"] == "repeated" else 2)
 
 
 def effect(summary: Mapping[str, Any]) -> str:
@@ -73,6 +69,8 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if estimate is None:
         what = "between conditions" if summary["contrast"] == "mean" else f"with {summary['contrast']}"
         return f"{outcome(summary)} of connectivity differs {what}"
+    if summary["relation"]:
+        return relation_claim(summary, estimate)
     if summary["outcome"] not in ("change", "rate") or " : " in summary["contrast"]:
         size = "larger" if estimate > 0 else "smaller"
         arms = _arms(summary)
@@ -85,8 +83,7 @@ def claim(summary: Mapping[str, Any], estimate: float | None) -> str:
     if arms:
         return f"connectivity {more} more, or {less} less, in {arms[0]} than in {arms[1]}" + (under and f",{under}")
     if summary["contrast"] != "mean":
-        name = in_words(summary["contrast"], summary)
-        return f"connectivity {more} more, or {less} less, in participants with more {name}{under}"
+        return f"connectivity {more} more, or {less} less, in {more_of(summary['contrast'], summary)}{under}"
     return f"connectivity {more} more, or {less} less,{under}" if second else f"connectivity {more}{under}"
 
 
@@ -102,7 +99,7 @@ def headline(summary: Mapping[str, Any]) -> Headline:
     """Return the estimate, or the effect size where there is none, as in tests of any difference among arms."""
     found = summary["primary"]
     if together(summary):
-        shown, name = bounded(*sized(summary).values()), size(summary)
+        shown, name = bounded(*sized(summary).values()), effect_size(summary)
     else:
         shown, name = bounded(found["estimate"], found["ci_low"], found["ci_high"]), unit(summary)
     value, _, interval = shown.partition(" ")
@@ -117,9 +114,11 @@ def degrees(summary: Mapping[str, Any]) -> str:
 def sizes(summary: Mapping[str, Any]) -> str:
     """Return the estimate with its unit and interval if there is one, and the effect size with its own."""
     found, level_ = summary["primary"], f"({level(summary)} CI)"
-    standardised = f"{size(summary)} {bounded(*sized(summary).values())}"
+    standardised = f"{effect_size(summary)} {bounded(*sized(summary).values())}"
     if together(summary):
         return f"{standardised} {level_}"
+    if summary["correlation"] in RANKED:
+        return f"{effect_unit(summary)} {bounded(*sized(summary).values())} {level_}"
     return f"{bounded(found['estimate'], found['ci_low'], found['ci_high'])} {unit(summary)} {level_}, {standardised}"
 
 
@@ -135,42 +134,15 @@ def quantity(name: str, summary: Mapping[str, Any]) -> str:
     return titles.get(name) or QUANTITIES[name].replace(" x ", " × ")
 
 
-def size(summary: Mapping[str, Any]) -> str:
-    """Return the name of the effect size of a summary."""
-    if together(summary):
-        return "Cohen’s f"
-    if size_key(summary) == "r":
-        kind = CORRELATION[summary["correlation"]]
-        return kind if summary["correlation"] == "repeated" or not covariates(summary) else f"Partial {kind}"
-    return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
-
-
 def size_key(summary: Mapping[str, Any]) -> str:
     """Return the column of the effect size: a correlation if the question is about a phenotype, else Hedges' g."""
-    return "r" if summary["relation"] and "r" in summary["primary"] else "g"
+    return "r" if is_correlated(summary) else "g"
 
 
 def sized(summary: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the effect size of the primary quantity with its bounds."""
     key, found = size_key(summary), summary["primary"]
     return {"value": found[key], "low": found[f"{key}_low"], "high": found[f"{key}_high"]}
-
-
-def region_in_words(summary: Mapping[str, Any]) -> str:
-    """Return at which values of the moderator arms differ in the primary quantity (Johnson-Neyman), in a sentence."""
-    region = summary["region"]
-    if region is None:
-        return ""
-    name, alpha = in_words(region["moderator"], summary), f"{summary['alpha']:g}"
-    if not region["ranges"]:
-        return f"At no value of {name} is the effect on emotion × cognition connectivity significant at {alpha}."
-    texts = [_between(low, high) for low, high in region["ranges"]]
-    share = f"{100 * region['share']:.0f} % of the participants"
-    return (
-        f"The effect on emotion × cognition connectivity is significant at {alpha} where {name} is "
-        f"{' or '.join(texts)} "
-        f"({share} are there; Johnson-Neyman). This holds at each value by itself, not over all together."
-    )
 
 
 def rates_in_words(summary: Mapping[str, Any]) -> str:
@@ -188,13 +160,6 @@ def rates_in_words(summary: Mapping[str, Any]) -> str:
         f"{found['df']} residual degrees of freedom). The rate of one participant is told from 0 if it is beyond "
         f"{number(found['detectable'])} {per_week}."
     )
-
-
-def _between(low: float | None, high: float | None) -> str:
-    """Return a range in words; None is no bound among the participants."""
-    if low is None or high is None:
-        return "anywhere" if low == high else f"below {number(high)}" if low is None else f"above {number(low)}"
-    return f"from {number(low)} to {number(high)}"
 
 
 def level(summary: Mapping[str, Any]) -> str:
@@ -252,7 +217,7 @@ def smallest_p(summary: Mapping[str, Any]) -> float:
     arms = [arm["n"] for arm in summary["arms"]]
     if summary["method"] == "mixed":
         return 0.0
-    mirrored = summary["method"] == "flips" or (len(arms) == 2 and arms[0] == arms[1])
+    mirrored = summary["method"] in FLIPPED or (len(arms) == 2 and arms[0] == arms[1])
     ties = 2 if summary["enumerated"] and mirrored and (len(arms) < 2 or not covariates(summary)) else 1
     return float(ties / summary["arrangements"])
 

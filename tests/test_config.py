@@ -205,6 +205,76 @@ def test_atlases_that_are_read_together(file: Path) -> None:
     assert [plan.pass_of(atlas) for atlas in plan.atlas_names] == ["a+b", "a+b", "c"]
 
 
+# --- measures of the person in models ------------------------------------------------------------------------------
+
+
+def related(formula: str, contrast: str, **keys: str) -> str:
+    named = {"phenotypes": "[oxytocin, ecr-anxiety]", **keys}
+    return f"question: q\nformula: {formula}\ncontrast: '{contrast}'\n" + "".join(
+        f"{key}: {value}\n" for key, value in named.items()
+    )
+
+
+BOTH = "~ group * ecr_anxiety_pre + oxytocin_change"
+
+
+@pytest.mark.parametrize(
+    ("contrast", "outcome", "relation"),
+    [
+        ("oxytocin_change", "change", "oxytocin_change"),
+        ("group[a] - group[b] : ecr_anxiety_pre", "change", "ecr_anxiety_pre"),
+        ("ecr_anxiety_pre : group", "change", "ecr_anxiety_pre"),
+        ("group[T.b]:ecr_anxiety_pre", "change", "ecr_anxiety_pre"),
+        ("mean", "change", ""),
+        ("group[a] - group[b]", "change", ""),
+        ("group[oxytocin] - group[placebo]", "sessions", ""),
+        ("group[oxytocin] - group[placebo] : oxytocin", "sessions", "oxytocin"),
+        ("oxytocin", "sessions", "oxytocin"),
+    ],
+)
+def test_a_relation_is_a_model_whose_contrast_names_a_phenotype(
+    file: Path, contrast: str, outcome: str, relation: str
+) -> None:
+    """A level in brackets is no column."""
+    file.write_text(related(f"{BOTH}{' + oxytocin' if outcome == 'sessions' else ''}", contrast, outcome=outcome))
+    assert read(Model, file).relation == relation
+
+
+def test_columns_of_phenotypes(file: Path) -> None:
+    file.write_text(related(BOTH, "mean"))
+    moments = ("change", "rate", "pre", "post")
+    measured = read(Model, file).measured
+    assert measured == {
+        **{f"oxytocin_{moment}": ("oxytocin", moment) for moment in moments},
+        **{f"ecr_anxiety_{moment}": ("ecr-anxiety", moment) for moment in moments},
+    }
+    file.write_text(related(BOTH, "mean", outcome="sessions"))
+    each = {"oxytocin": ("oxytocin", "session"), "ecr_anxiety": ("ecr-anxiety", "session")}
+    assert read(Model, file).measured == {**each, **measured}
+
+
+@pytest.mark.parametrize(
+    ("formula", "contrast", "keys", "where", "must"),
+    [
+        ("~ oxytocin_change", "oxytocin_change", {}, "key phenotypes", "that the formula names (`ecr_anxiety_"),
+        (f"{BOTH} + oxytocin_rate", "mean", {"outcome": "post"}, "key formula", "`_rate` in a model of a change"),
+        (BOTH, "oxytocin_change", {"correlation": "repeated"}, "key correlation", "in a model of all sessions"),
+        (BOTH, "oxytocin_pre", {"correlation": "spearman", "outcome": "sessions"}, "key correlation", "one column and"),
+        (BOTH, "mean", {"correlation": "spearman"}, "key correlation", "where the contrast is one column"),
+        (BOTH, "group : ecr_anxiety_pre", {"correlation": "percentage-bend"}, "key correlation", "one column"),
+        (BOTH, "mean", {"correlation": "kendall"}, "key correlation", "one of: pearson, spearman, percentage-bend"),
+        (BOTH, "mean", {"phenotypes": "oxytocin"}, "key phenotypes", "a list"),
+        (BOTH, "mean", {"phenotypes": "[2nd]"}, "phenotype 2nd", "a name that a formula can hold"),
+    ],
+)  # fmt: skip
+def test_mistakes_with_phenotypes(
+    file: Path, formula: str, contrast: str, keys: dict[str, str], where: str, must: str
+) -> None:
+    error = refused(Model, file, related(formula, contrast, **keys))
+    assert where in error.where
+    assert must in error.must
+
+
 # --- paths and files -----------------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,7 @@ def select(
     """
     names = variables(model)
     make = Rows(sessions.table, model, parts, cohort, where, measured)
-    check_columns(subjects, (*names, *make.times), where)
+    check_columns(subjects, (*names, *make.times), where, tuple(model.measured))
     _check_times(subjects, make.times, where)
     _check_conditions(model, where)
     subjects = subjects.assign(**{name: subjects[name].map(word) for name in groups(subjects, model)})

@@ -17,6 +17,7 @@ from connect.errors import UserError
 from connect.formulas import BASELINE, OF_SESSIONS, is_number
 from connect.parcels import QUANTITIES
 from connect.settings.cohort import Cohort, Column
+from connect.settings.model import MOMENTS
 
 RATE = ("plasticity_rate", "plasticity_rate_low", "plasticity_rate_high")
 """Columns of a participant's change per week, in units of the measure, and of its interval."""
@@ -73,8 +74,8 @@ def unlisted(scans: pd.DataFrame, subjects: pd.DataFrame) -> list[str]:
     return sorted(set(scans["participant_id"].dropna()) - set(subjects["participant_id"]))
 
 
-def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -> None:
-    """Check that the participants table has the columns that a model needs.
+def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object, measured: Sequence[str] = ()) -> None:
+    """Check that the participants table has the columns that a model needs; ``measured`` are those of phenotypes.
 
     Raises
     ------
@@ -85,7 +86,9 @@ def check_columns(subjects: pd.DataFrame, names: Sequence[str], where: object) -
     for name in names:
         if name not in subjects:
             must = f"columns of the participants table ({', '.join(subjects.columns)})"
-            todo = f"correct the formula or `where`, or add the column{suggest(name, subjects.columns)}"
+            person = name.rpartition("_")[2] in MOMENTS
+            add = "add the column, or the measure of the person to `phenotypes`" if person else "add the column"
+            todo = f"correct the formula or `where`, or {add}{suggest(name, [*subjects.columns, *measured])}"
             raise UserError(where, must, name, todo)
         if name in RESERVED:
             must = f"columns with other names than those that connect writes ({', '.join(RESERVED)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pandas as pd
 
 from connect.changes import CHANGE, WORDS, Part
 from connect.errors import UserError
+from connect.formulas import BASELINE, OF_SESSIONS
+from connect.people import RESERVED
 from connect.settings.cohort import Cohort
 from connect.settings.model import Model, words_of
 from connect.tables import read_record, read_table
@@ -68,12 +71,25 @@ class Persons:
         found = []
         for name, moment in dict.fromkeys(self.columns.values()):
             phases = {"change": ("pre", "post"), "rate": ("pre", "post"), "session": ()}.get(moment, (moment,))
-            for phase in phases:
-                for label in (self.labels.get((phase, condition), "") for condition in part):
-                    value, note = self.values.get((name, participant, label), (np.nan, ""))
-                    if np.isnan(value):
-                        found.append(f"no {name} {WORDS[phase]}{f' ({note})' if note else ''}")
+            for phase, condition in product(phases, part):
+                value, note = self.values.get(
+                    (name, participant, self.labels.get((phase, condition), "")), (np.nan, "")
+                )
+                if np.isnan(value):
+                    under = f" under {condition}" if len(part) > 1 else ""
+                    found.append(f"no {name} {WORDS[phase]}{under}{f' ({note})' if note else ''}")
         return "; ".join(dict.fromkeys(found))
+
+    def of_sessions(self, participant: str) -> str:
+        """Return in words the columns of which each session has its own, and the notes where a participant has none."""
+        names = {column: name for column, (name, moment) in self.columns.items() if moment == "session"}
+        notes = dict.fromkeys(
+            note
+            for (name, one, _), (value, note) in self.values.items()
+            if one == participant and name in names.values() and np.isnan(value) and note
+        )
+        told = "; ".join(notes)
+        return " and ".join(names) + (f" ({told})" if told else "")
 
     def _value(self, name: str, participant: str, label: str) -> float:
         return self.values.get((name, participant, label), (np.nan, ""))[0]
@@ -96,7 +112,7 @@ def persons(measured: Mapping[str, pd.DataFrame], model: Model, cohort: Cohort, 
     Raises
     ------
     UserError
-        If a phenotype of the model has no table.
+        If a phenotype of the model has no table, or its column a name under which connect writes something else.
     """
     for name in model.phenotypes:
         if name not in measured:
@@ -110,6 +126,11 @@ def persons(measured: Mapping[str, pd.DataFrame], model: Model, cohort: Cohort, 
     }
     labels = {(str(session.phase), session.condition): label for label, session in cohort.sessions.items()}
     columns = {column: source for column, source in model.measured.items() if column in named}
+    known = dict.fromkeys((*RESERVED, *OF_SESSIONS, BASELINE))
+    for column in columns:
+        if column in known:
+            must = f"phenotypes of other names than those that connect writes ({', '.join(known)})"
+            raise UserError("key phenotypes", must, f"`{column}`", "rename the file of the phenotype")
     return Persons(columns, values, labels, part)
 
 

@@ -22,7 +22,7 @@ from connect.inference.repeated import repeated_design
 from connect.inference.rows import space
 from connect.inference.unequal import unequal_fit, unequal_test, variance_ratios
 from connect.methods import METHODS, arm_column, labels_of, method_of
-from connect.settings.model import Model, words_of
+from connect.settings.model import RANKED, Model, words_of
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,8 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     Raises
     ------
     UserError
-        What :func:`connect.design.asked` and :func:`connect.methods.method_of` raise.
+        If values are to be ranked or bent for a contrast that is no slope, or what :func:`connect.design.asked` and
+        :func:`connect.methods.method_of` raise.
     """
     if model.correlation == "repeated":
         return _within_participants(rows, model, where)
@@ -220,7 +221,12 @@ def question(rows: pd.DataFrame, model: Model, where: object) -> Question:
     if model.outcome == "sessions":
         blocks = rows[model.whole_block or "participant_id"].to_numpy()
         arranged = replace(arranged, flips=True, blocks=blocks, whole=True)
-    return Question(model, rows, made, arranged, method_of(model, made, rows, where))
+    found = Question(model, rows, made, arranged, method_of(model, made, rows, where))
+    if model.correlation in RANKED and not found.slope:
+        must = f"one numeric column whose slope is tested at once, for `{model.correlation}`"
+        got = f"`{model.contrast}`{f', condition `{model.condition}`' if model.condition else ''}"
+        raise UserError(f"{where}, key contrast", must, got, "take `correlation` out, or ask one question at a time")
+    return found
 
 
 def _within_participants(rows: pd.DataFrame, model: Model, where: object) -> Question:
@@ -234,6 +240,8 @@ def _within_participants(rows: pd.DataFrame, model: Model, where: object) -> Que
     covariates = made.matrix[:, [made.columns.index(column) for column in others]]
     measure = rows[name].to_numpy(dtype=np.float64)
     arranged = repeated_design(measure, rows["participant_id"].to_numpy(), covariates, (name, *others), where)
+    if model.whole_block:
+        arranged = replace(arranged, blocks=rows[model.whole_block].to_numpy())
     matrix = np.column_stack([arranged.effect, arranged.nuisance])
     weights = np.eye(1, matrix.shape[1])
     found = Asked(matrix, (name, *others), weights, "", scale=float(measure.std(ddof=1)))

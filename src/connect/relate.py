@@ -143,7 +143,8 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
     -------
     tuple
         One row per quantity and arm (or value of the moderator), no rows if the contrast is no interaction; and of the
-        primary quantity the ranges of the moderator in which the effect is significant, None likewise.
+        primary quantity the ranges of the moderator in which the effect is significant, None likewise, and if the
+        contrast compares more than two arms.
     """
     model, rows = study.model, study.outcome.rows
     if not _has_slopes(model, rows):
@@ -160,20 +161,18 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
         for column, name in enumerate(QUANTITIES)
         for row, place in enumerate(places)
     ]  # fmt: skip
-    compares = len(places) == 2 or places[0].startswith("mean")
-    region = described_region(johnson_neyman(values, rows, model, study.where), rows) if compares else None
-    return pd.DataFrame(table), region
+    if found.arms and len(places) > 2:
+        return pd.DataFrame(table), None
+    return pd.DataFrame(table), described_region(johnson_neyman(values, rows, model, study.where))
 
 
-def described_region(found: Region, rows: pd.DataFrame) -> dict[str, Any] | None:
+def described_region(found: Region) -> dict[str, Any] | None:
     """Return where on the moderator the effect on the primary quantity is significant, as far as participants reach.
 
     Parameters
     ----------
     found
         Its bounds.
-    rows
-        One row per participant, with the moderator.
 
     Returns
     -------
@@ -183,7 +182,7 @@ def described_region(found: Region, rows: pd.DataFrame) -> dict[str, Any] | None
     """
     place = list(QUANTITIES).index(PRIMARY)
     where, low, high = str(found.where[place]), float(found.low[place]), float(found.high[place])
-    least, most = float(rows[found.moderator].min()), float(rows[found.moderator].max())
+    least, most = found.reach
     ends = {"outside": [(-np.inf, low), (high, np.inf)], "inside": [(low, high)], "none": []}
     if where not in ends:
         return None

@@ -82,10 +82,13 @@ class Rows:
 
     def lacks(self, participant: str) -> str:
         """Return why a participant has no row without a missing phenotype."""
-        if self.model.outcome == "sessions":
-            few = "no session" if self.least == 1 else "fewer than two sessions"
-            return f"{few} with {' and '.join(self.measured.columns)}"
-        return next(filter(None, (self.measured.reason(participant, part) for part in self.parts)), "")
+        sessions = self.model.outcome == "sessions"
+        parts = [self.measured.part] if sessions else self.parts
+        found = next(filter(None, (self.measured.reason(participant, part) for part in parts)), "")
+        if found or not sessions:
+            return found
+        few = "no session" if self.least == 1 else "fewer than two sessions"
+        return f"{few} with {self.measured.of_sessions(participant)}"
 
     @property
     def least(self) -> int:

@@ -24,7 +24,7 @@ THRESHOLDS = (0.2, 0.05, 0.01)
 """Uncorrected p of edges that form components: coarse, as there are few of them."""
 
 ONE_OF_EACH = ("mean", "unequal arms, covariate", "two arms, covariate", "labels, covariate", "value before",
-               "sessions, slope")  # fmt: skip
+               "sessions, slope", "sessions, within participants")  # fmt: skip
 """A design of each method, and one with values before, for what takes long."""
 
 P = (

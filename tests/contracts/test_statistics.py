@@ -315,7 +315,8 @@ def test_listeners_hear_what_is_tested(name: str) -> None:
     np.testing.assert_allclose(np.nanmax(np.abs(statistic), axis=1), found["maxima"], rtol=1e-4)
     if CASES[name].random_p:
         np.testing.assert_allclose(statistic[0], found["statistic"], rtol=1e-4)
-        share = (np.abs(statistic) >= np.abs(statistic[0]) * (1 - 1e-4)).mean(axis=0)
+        rounding = 1e-4 if CASES[name].method == "unequal" else 1e-5
+        share = (np.abs(statistic) >= np.abs(statistic[0]) * (1 - rounding)).mean(axis=0)
         np.testing.assert_allclose(share[[0, 2, 3, 4]], found["p"][[0, 2, 3, 4]], atol=1.5 / len(statistic))
 
 

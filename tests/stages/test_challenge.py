@@ -23,8 +23,7 @@ from connect.outcome import Outcome
 from connect.question import Family
 from connect.settings.calibration import Calibration
 from connect.settings.model import Model
-
-from .test_compare import Study, cohort
+from tests.studies import Study, cohort
 
 PHASES = {"pre": {"phase": "pre"}, "post": {"phase": "post"}}
 ARMS = {"formula": "~ arm", "contrast": "arm[training] - arm[waiting]"}

@@ -16,11 +16,25 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SAMPLE_PLAN = {
-    "cohorts": {"sample": ["training-by-time", "change-in-training", "change-in-waiting"]},
+    "cohorts": {
+        "sample": [
+            *("training-by-time", "change-in-training", "change-in-waiting"),
+            *("oxytocin-and-change", "response-by-attachment"),
+        ]
+    },
     "atlases": ["seitzman2018"],
     "strategies": ["36p", "acompcor", "none", "scrubbing-gsr"],
     "measures": ["correlation"],
-    "figures": ["slopegraph", "change-matrix", "pre-post-matrices", "glass-brain", "motion", "denoising", "qc-fc"],
+    "figures": [
+        "slopegraph",
+        "change-matrix",
+        "pre-post-matrices",
+        "glass-brain",
+        "relation",
+        "motion",
+        "denoising",
+        "qc-fc",
+    ],
 }
 
 

@@ -16,8 +16,8 @@ from .study import ROOT, Study, sample_study
 pytestmark = pytest.mark.slow
 
 
-def _summary(study: Study, model: str, strategy: str = "36p") -> dict:
-    folder = study.file("results", "sample", "compare", "seitzman2018", strategy, "correlation", model)
+def _summary(study: Study, model: str, strategy: str = "36p", stage: str = "compare") -> dict:
+    folder = study.file("results", "sample", stage, "seitzman2018", strategy, "correlation", model)
     return json.loads((folder / "summary.json").read_text())
 
 
@@ -34,6 +34,46 @@ def test_nothing_is_found_in_the_waiting_arm(finished: Study, strategy: str) -> 
     waiting = _summary(finished, "change-in-waiting", strategy)
     assert waiting["gate"] == "closed"
     assert waiting["primary"]["ci_low"] < 0 < waiting["primary"]["ci_high"]
+
+
+@pytest.mark.parametrize("strategy", ["36p", "acompcor"])
+def test_the_planted_relation_with_oxytocin_is_found(finished: Study, strategy: str) -> None:
+    """20 pg/mL for each 1 of coupling, which raises connectivity by about 0.27 with 36p (0.15 for 0.55)."""
+    found = _summary(finished, "oxytocin-and-change", strategy, "relate")
+    assert found["gate"] == "open"
+    assert found["primary"]["r_low"] > 0.3
+    assert found["n"] == 13
+    low, high = found["primary"]["ci_low"], found["primary"]["ci_high"]
+    assert low < 0.27 / 20 < high
+    assert found["phenotypes"]["oxytocin_change"]["unit"] == "pg/mL"
+
+
+def test_attachment_anxiety_goes_with_less_response_to_training_as_planted(finished: Study) -> None:
+    folder = finished.file(
+        "results", "sample", "relate", "seitzman2018", "36p", "correlation", "response-by-attachment"
+    )
+    slopes = pd.read_csv(folder / "slopes.tsv", sep="\t").set_index(["quantity", "at"])
+    assert slopes.loc[("between", "training"), "slope"] < 0
+    assert slopes.loc[("between", "training"), "ci_high"] < slopes.loc[("between", "waiting"), "ci_high"]
+    assert slopes.loc[("between", "waiting"), "ci_low"] < 0 < slopes.loc[("between", "waiting"), "ci_high"]
+
+
+def test_who_lacks_a_measure_is_left_out_with_the_reason(finished: Study) -> None:
+    folder = finished.file("results", "sample", "relate", "seitzman2018", "36p", "correlation", "oxytocin-and-change")
+    people = pd.read_csv(folder / "participants.tsv", sep="\t", keep_default_na=False).set_index("participant_id")
+    assert people.loc["sub-16", "analysed"] == "no"
+    assert "no oxytocin after" in people.loc["sub-16", "reason"]
+
+
+def test_mixed_units_are_refused(finished: Study, tmp_path: Path) -> None:
+    study = sample_study(tmp_path)
+    phenotype = study.file("config", "phenotypes", "cortisol.yaml")
+    phenotype.write_text(phenotype.read_text().replace("cortisol.tsv", "cortisol_mixed.tsv"))
+    done = study.snakemake("results/sample/phenotypes/cortisol.tsv")
+    assert done.returncode
+    log = study.file("logs", "phenotypes", "sample", "cortisol.log").read_text()
+    assert "ug/dL" in log
+    assert "nmol/L" in log
 
 
 def test_everyone_who_is_left_out_is_listed_with_a_reason(finished: Study) -> None:

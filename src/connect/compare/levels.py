@@ -126,7 +126,9 @@ def _correlation(question: Question, values: Values, found: Fit) -> dict[str, np
     """Return the partial correlation with its interval; with a value before of each column, from t."""
     if has_baseline(question.model):
         r = found.statistic / np.sqrt(np.square(found.statistic) + question.df)
-        return dict(zip(CORRELATION, (r, *fisher_interval(r, question.df, question.model.confidence)), strict=True))
+        ranked = question.model.correlation in RANKED
+        bounds = fisher_interval(r, question.df, question.model.confidence, ranked=ranked)
+        return dict(zip(CORRELATION, (r, *bounds), strict=True))
     made = question.correlation(values)
     return dict(zip(CORRELATION, (made.r, made.low, made.high), strict=True))
 

@@ -51,8 +51,10 @@ def repeated_design(
     within = columns - people @ (people.T @ columns / people.sum(axis=0)[:, None])
     for last, name in enumerate([*names[1:], names[0]]):
         _check_varies(within[:, : last + 1], columns[:, last], name, where)
+    nuisance = np.column_stack([people, columns[:, :-1]])
+    effect = within[:, -1:] - nuisance @ np.linalg.lstsq(nuisance, within[:, -1:], rcond=None)[0]
     made = Design(
-        np.asarray(measure, dtype=np.float64)[:, None], np.column_stack([people, columns[:, :-1]]), (*names, *labels),
+        effect, nuisance, (*names, *labels),
         flips=True, arms="", blocks=place, whole=True,
     )  # fmt: skip
     if made.df < SPARE:

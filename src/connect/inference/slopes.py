@@ -38,6 +38,8 @@ class Slopes:
         Slope, standard error, Student's t, its two-sided p-value, bounds of the interval.
     df
         Residual degrees of freedom.
+    arms
+        Column of the arms in which they are; empty if they are at values of a moderator.
     """
 
     variable: str
@@ -49,6 +51,7 @@ class Slopes:
     low: np.ndarray
     high: np.ndarray
     df: int
+    arms: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Region:
         cannot be tested.
     share
         Share of the compared participants whose value of the moderator is in the region; NaN if not tested.
+    reach
+        Their least and their largest value of the moderator.
     """
 
     moderator: str
@@ -73,6 +78,7 @@ class Region:
     high: np.ndarray
     where: np.ndarray
     share: np.ndarray
+    reach: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ def simple_slopes(values: Values, rows: pd.DataFrame, model: Model, where: objec
     t = estimate / error
     half = special.stdtrit(fitted.df, (1 + model.confidence) / 2) * error
     p = 2 * special.stdtr(fitted.df, -np.abs(t))
-    return Slopes(name, at, estimate, error, t, p, estimate - half, estimate + half, fitted.df)
+    return Slopes(name, at, estimate, error, t, p, estimate - half, estimate + half, fitted.df, parts.arms)
 
 
 def johnson_neyman(values: Values, rows: pd.DataFrame, model: Model, where: object) -> Region:
@@ -154,7 +160,8 @@ def johnson_neyman(values: Values, rows: pd.DataFrame, model: Model, where: obje
     low, high = middle + step * low, middle + step * high
     inside = (shown[:, None] >= low) & (shown[:, None] <= high)
     share = np.where(kind == "outside", (~inside).mean(axis=0), np.where(kind == "inside", inside.mean(axis=0), 0.0))
-    return Region(moderator, low, high, kind, np.where(kind == "", np.nan, share))
+    share = np.where(kind == "", np.nan, share)
+    return Region(moderator, low, high, kind, share, (float(shown.min()), float(shown.max())))
 
 
 class _Fitted:

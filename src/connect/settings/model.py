@@ -134,7 +134,8 @@ class Model:
     @property
     def relation(self) -> str:
         """The column of a phenotype whose slope the contrast is; empty in a model of the intervention alone."""
-        return next((word for word in words_of(self.contrast) if word in self.measured), "")
+        columns = re.sub(r"\[[^]]*\]", "", self.contrast)
+        return next((word for word in words_of(columns) if word in self.measured), "")
 
     def _check_phenotypes(self) -> None:
         named = words_of(self.formula)

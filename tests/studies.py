@@ -116,6 +116,7 @@ class Study:
         for name, table in self.phenotypes.items():
             table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
             record = {"title": name.capitalize(), "unit": "pg/mL", "higher": f"more {name}", "words": "as measured"}
+            record["source"] = "Nobody 2020"
             (folder / f"{name}.json").write_text(json.dumps(record))
         return ["--phenotypes", *(str(folder / f"{name}.tsv") for name in self.phenotypes)] if self.phenotypes else []
 

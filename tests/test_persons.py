@@ -153,6 +153,7 @@ def test_a_table_needs_its_columns(tmp_path: Path) -> None:
 def test_each_column_of_the_formula_is_described(tmp_path: Path) -> None:
     path = tmp_path / "oxytocin.tsv"
     record = {"title": "Oxytocin in plasma", "unit": "ln pg/mL", "higher": "more oxytocin", "words": "logarithm"}
+    record["source"] = "Nobody 2020"
     path.with_suffix(".json").write_text(json.dumps({**record, "n": 3, "columns": {}}))
     found = described([path], model("~ oxytocin_change * oxytocin_pre", "oxytocin_change"))
     assert found == {

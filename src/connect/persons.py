@@ -145,8 +145,7 @@ def described(paths: Sequence[Path], model: Model) -> dict[str, dict[str, Any]]:
     return {
         column: {
             "phenotype": name, "moment": moment,
-            **{key: records[name][key] for key in ("title", "unit", "higher", "words")},
-            "source": records[name].get("source", ""),
+            **{key: records[name][key] for key in ("title", "unit", "higher", "words", "source")},
         }
         for column, (name, moment) in model.measured.items()
         if column in words_of(model.formula)

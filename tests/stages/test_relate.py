@@ -528,6 +528,7 @@ def test_the_record_says_what_was_related(study: Study) -> None:
     assert (found["relation"], found["correlation"]) == ("oxytocin_pre", "pearson")
     assert list(found["phenotypes"]) == ["oxytocin_change", "oxytocin_pre"]
     told = {"title": "Oxytocin", "unit": "pg/mL", "higher": "more oxytocin", "words": "as measured"}
+    told["source"] = "Nobody 2020"
     assert found["phenotypes"]["oxytocin_pre"] == {"phenotype": "oxytocin", "moment": "pre", **told}
     assert set(found["region"]) == {"moderator", "ranges", "share"}
 

@@ -12,10 +12,11 @@ from .study import ROOT, SAMPLE_PLAN, Study, sample_study
 
 pytestmark = pytest.mark.slow
 
-N_MODELS, N_STRATEGIES = len(SAMPLE_PLAN["cohorts"]["sample"]), len(SAMPLE_PLAN["strategies"])
-N_OF_COHORT = len({"denoising", "qc-fc"})
-N_OF_MODEL = len(SAMPLE_PLAN["figures"]) - N_OF_COHORT
-N_DRAWN = N_MODELS * N_OF_MODEL + N_OF_COHORT
+N_RELATIONS, N_STRATEGIES = len({"oxytocin-and-change", "response-by-attachment"}), len(SAMPLE_PLAN["strategies"])
+N_MODELS = len(SAMPLE_PLAN["cohorts"]["sample"]) - N_RELATIONS
+N_OF_COHORT, N_OF_RELATION = len({"denoising", "qc-fc"}), len({"relation"})
+N_OF_MODEL = len(SAMPLE_PLAN["figures"]) - N_OF_COHORT - N_OF_RELATION
+N_DRAWN = N_MODELS * N_OF_MODEL + N_RELATIONS * N_OF_RELATION + N_OF_COHORT
 
 
 def test_a_second_run_does_nothing(copy: Study) -> None:
@@ -30,22 +31,25 @@ def test_touching_a_strategy_runs_nothing(copy: Study) -> None:
 def test_editing_a_strategy_runs_its_jobs_and_those_after(copy: Study) -> None:
     copy.edit("config/strategies/acompcor.yaml", "n_compcor: 5", "n_compcor: 4")
     assert copy.planned() == {
-        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS, "draw": N_OF_COHORT,
-        "report": 1,
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS,
+        "relate": N_RELATIONS, "draw": N_OF_COHORT, "report": 1,
     }  # fmt: skip
 
 
 def test_editing_the_primary_strategy_redraws_too(copy: Study) -> None:
     copy.edit("config/strategies/36p.yaml", "global_signal: full", "global_signal: basic")
     assert copy.planned() == {
-        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS, "draw": N_DRAWN,
-        "report": 1,
+        "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS,
+        "relate": N_RELATIONS, "draw": N_DRAWN, "report": 1,
     }  # fmt: skip
 
 
 def test_editing_domains_reads_no_image_again(copy: Study) -> None:
     copy.edit("config/domains/seitzman2018.yaml", "DorsalAttention]", "DorsalAttention, DefaultMode]")
-    assert copy.planned() == {"all": 1, "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1}
+    assert copy.planned() == {
+        "all": 1, "compare": N_STRATEGIES * N_MODELS, "relate": N_STRATEGIES * N_RELATIONS,
+        "draw": N_DRAWN, "report": 1,
+    }  # fmt: skip
 
 
 def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
@@ -56,6 +60,13 @@ def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
 def test_editing_a_model_compares_it_alone(copy: Study) -> None:
     copy.edit("config/models/change-in-waiting.yaml", "formula: ~ 1", "formula: ~ 1 + age")
     assert copy.planned() == {"all": 1, "compare": N_STRATEGIES, "draw": N_OF_MODEL, "report": 1}
+
+
+def test_editing_a_phenotype_measures_and_relates_again(copy: Study) -> None:
+    copy.edit("config/phenotypes/oxytocin.yaml", "below_limit: half", "below_limit: limit")
+    assert copy.planned() == {
+        "all": 1, "phenotypes": 1, "relate": N_STRATEGIES, "draw": N_OF_RELATION, "report": 1,
+    }  # fmt: skip
 
 
 def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
@@ -74,7 +85,7 @@ def test_adding_an_atlas_runs_no_old_job(copy: Study) -> None:
     n_scans = len(copy.file("config", "cohorts", "sample.scans.tsv").read_text().splitlines()) - 1
     assert copy.planned() == {
         "all": 1, "parcellate": n_scans, "gather": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES,
-        "estimate": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "report": 1,
+        "estimate": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "relate": N_STRATEGIES * N_RELATIONS, "report": 1,
     }  # fmt: skip
 
 
@@ -83,7 +94,8 @@ def test_removing_a_scan_runs_everything_after_and_no_image(copy: Study) -> None
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     assert copy.planned() == {
         "all": 1, "gather": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES,
-        "assess": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "draw": N_DRAWN, "report": 1,
+        "assess": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "relate": N_STRATEGIES * N_RELATIONS,
+        "draw": N_DRAWN, "report": 1,
     }  # fmt: skip
 
 
@@ -97,9 +109,9 @@ def _edited_package(folder: Path, module: str, code: str) -> Path:
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("screen.py", {"screen", "estimate", "assess", "compare", "draw", "report"}),
+        ("screen.py", {"screen", "estimate", "assess", "compare", "relate", "draw", "report"}),
         ("report/__init__.py", {"report"}),
-        ("denoise/clean.py", {"denoise", "screen", "estimate", "assess", "compare", "draw", "report"}),
+        ("denoise/clean.py", {"denoise", "screen", "estimate", "assess", "compare", "relate", "draw", "report"}),
     ],
 )
 def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:

@@ -67,7 +67,7 @@ def test_no_command_grows_with_scans_or_universes(tmp_path: Path) -> None:
     assert done.returncode == 0
     commands = re.findall(r"^Shell command: (?:rm -rf \S+ && )?(connect .*)$", done.stdout, re.MULTILINE)
     counts = Counter(command.split()[1] for command in commands)
-    assert set(counts) == {*STAGES, "gather"} - {"fetch", "challenge"}
+    assert set(counts) == {*STAGES, "gather"} - {"fetch", "relate", "challenge"}
     assert counts["compare"] == 8 * 5 * 3 * 2
     assert max(map(len, commands)) < 4000
     report = next(command for command in commands if command.startswith("connect report"))

@@ -75,16 +75,23 @@ class Slurm:
 
     def tasks(self, job: str) -> list[psutil.Process]:
         """Return the processes of the tasks of a running job, without Slurm's own."""
-        found = []
-        for keeper in _keepers(job):
-            with suppress(psutil.NoSuchProcess):
-                found += keeper.children(recursive=True)
-        return found
+        return [process for keeper in _keepers(job) for process in _children(keeper)]
 
     def busy(self, about: str) -> dict[str, str]:
         """Return for each node a job on it, whose comment has a text, that is at work: one of its steps runs."""
         jobs = self.jobs(about, "RUNNING")
         return {job.node: job.id for job in jobs if any(".batch]" not in _title(keeper) for keeper in _keepers(job.id))}
+
+    def hang(self, job: str) -> bool:
+        """Stop all processes of a job, those of its step too; return whether it hangs, or had ended meanwhile."""
+        stopped: set[psutil.Process] = set()
+        while new := [process for process in self.tasks(job) if process not in stopped]:
+            for process in new:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            stopped |= set(new)
+        steps = [keeper for keeper in _keepers(job) if ".batch]" not in _title(keeper)]
+        return any(process in stopped for keeper in steps for process in _children(keeper))
 
     def kill_node(self, node: str) -> list[str]:
         """Kill a node with all that runs on it, as a power cut would, and return its jobs."""
@@ -106,6 +113,13 @@ def _said(*command: str) -> list[str]:
 
 def _job(job: str, about: str, state: str, node: str, memory: str, limit: str, restarts: str) -> Job:
     return Job(job, about, state, node, int(memory.rstrip("M")), limit, int(restarts))
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _title(process: psutil.Process) -> str:

@@ -81,10 +81,11 @@ def runs(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Runs:
         study.run("--unlock")
         second = start(study, *HERE, *SCARCE, profile="slurm")
         # A node goes down with its jobs, and a job on the other one hangs.
-        nodes = wait_for("job at work on either node", lambda: len(busy := slurm.busy("parcellate")) == 2 and busy)
+        nodes = wait_for(
+            "job at work on either node, of which one hangs",
+            lambda: len(busy := slurm.busy("parcellate")) == 2 and slurm.hang(busy["n1"]) and busy,
+        )
         hung = nodes["n1"]
-        for process in slurm.tasks(hung):
-            process.suspend()
         lost = slurm.kill_node("n2")
         wait_for("lost node", lambda: "DOWN" in slurm.state("n2"))
         slurm.start_node("n2")

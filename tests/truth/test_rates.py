@@ -81,7 +81,7 @@ def test_two_sessions_each_give_rates_without_errors() -> None:
     np.testing.assert_allclose(found.rate[0, 0], (b - a) / (after - before))
     assert found.df == 0
     assert set(found.reasons) == {NO_RESIDUAL, ONE}
-    for missing in (found.error, found.low, found.high, found.detectable, found.reliability.estimate, found.shrunken):
+    for missing in (found.error, found.low, found.high, found.detectable, found.reliability.estimate):
         assert np.isnan(missing).all()
 
 
@@ -131,19 +131,6 @@ def test_a_rate_beyond_the_detectable_one_is_rare_without_change() -> None:
     y = np.random.default_rng(0).normal(0, 1, (len(weeks), 3000))
     found = rates(y, weeks, people, 0.95)
     np.testing.assert_allclose((np.abs(found.rate) > found.detectable).mean(), 0.05, atol=0.004)
-
-
-def test_shrunken_rates_are_nearer_to_the_truth() -> None:
-    people, weeks = np.repeat(np.arange(40), 3), np.tile([0.0, 4.0, 8.0], 40)
-    y = sessions(weeks, np.array([f"{one:02d}" for one in people]), 0.5, 500)
-    rng = np.random.default_rng(1)  # That of the rates in `sessions`.
-    true = 0.1 + np.sqrt(1 / 32) * rng.standard_normal((40, 500))
-    found = rates(y, weeks, people, 0.95)
-    plain, shrunken = (np.square(one - true).mean() for one in (found.rate, found.shrunken))
-    np.testing.assert_allclose(plain, 1 / 32, rtol=0.05)
-    assert plain / 2 < shrunken < 0.58 * plain
-    expected = found.rate.mean(axis=0) + (found.rate - found.rate.mean(axis=0)) * found.reliability.estimate
-    np.testing.assert_allclose(found.shrunken, expected, atol=1e-12)
 
 
 def test_missing_values_are_carried_and_tiles_are_the_same() -> None:

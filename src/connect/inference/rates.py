@@ -39,8 +39,6 @@ class Rates:
         Minimal detectable rate of one participant, see :func:`rates`.
     reliability
         Reliability of the rates over participants, see :func:`rates`.
-    variance
-        Variance of the true rates, not below 0 ``(n_columns,)``.
     df
         Residual degrees of freedom, of all participants together.
     reasons
@@ -55,25 +53,8 @@ class Rates:
     high: np.ndarray
     detectable: np.ndarray
     reliability: Bounded
-    variance: np.ndarray
     df: int
     reasons: tuple[str, ...]
-
-    @property
-    def shrunken(self) -> np.ndarray:
-        """Empirical-Bayes rates: each drawn to the mean rate by the share of its variance that is error.
-
-        ``mean + (rate - mean) variance / (variance + SE²)``, the mean weighted by ``1 / (variance + SE²)`` (Morris
-        1983, J Am Stat Assoc 78:47, doi:10.1080/01621459.1983.10477920, without his correction for small numbers). They
-        are nearer to the true rates on average, vary less than these, and are no outcome for a test: what is known
-        badly would count as average.
-        """
-        known = np.isfinite(self.rate).any(axis=1)
-        total = self.variance + np.square(self.error)
-        weight = 1 / np.where(total > 0, total, np.nan)
-        mean = (weight * self.rate)[known].sum(axis=0) / weight[known].sum(axis=0)
-        drawn: np.ndarray = mean + (self.rate - mean) * self.variance * weight
-        return drawn
 
 
 def rate_weights(weeks: np.ndarray, participants: np.ndarray) -> csr_array:
@@ -143,12 +124,11 @@ def rates(values: Values, weeks: np.ndarray, participants: np.ndarray, confidenc
     error = np.sqrt(s2 / np.where(known, square, np.nan)[:, None])
     half = special.stdtrit(df, (1 + confidence) / 2) * error if df else np.full(error.shape, np.nan)
     reliability = _reliability(rate[known], np.square(error[known]), df, confidence)
-    variance = reliability.estimate * rate[known].var(axis=0, ddof=1) if known.sum() > 1 else reliability.estimate
     reasons = tuple(
         ONE if n < 2 else AT_ONCE if not has else "" if df else NO_RESIDUAL
         for n, has in zip(n_sessions, known, strict=True)
     )
-    return Rates(labels, n_sessions, rate, error, rate - half, rate + half, half, reliability, variance, df, reasons)
+    return Rates(labels, n_sessions, rate, error, rate - half, rate + half, half, reliability, df, reasons)
 
 
 def _places(participants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

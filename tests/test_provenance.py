@@ -17,6 +17,8 @@ from connect.errors import UserError
 from connect.provenance import FORMATS, KEY, Sources, is_sealed, opened, read_stamp, sealed, settings_of, stamp
 from connect.settings import FOLDERS, kind_of
 from connect.settings.figure import Figure
+from connect.settings.plan import Plan
+from connect.shown import models_shown, question_of, universe_of
 
 SIZE = (60.0, 40.0)
 """Width and height of a small figure, mm."""
@@ -164,6 +166,33 @@ def test_panels_in_another_order_are_refused(sources: Sources, tmp_path: Path) -
     paths = [written(tmp_path, name, sources) for name in ("two", "one")]
     with pytest.raises(UserError, match="in this order"):
         compose(recipe(tmp_path, [["one", "two"]]), paths, **{kind: tmp_path / f"x.{kind}" for kind in FORMATS})
+
+
+PLAN = Plan({"c": ("one", "two", "three")}, ("a",), ("s", "s2"), ("m",), ())
+
+
+def test_a_figure_shows_what_its_recipe_names_or_the_first_of_the_plan() -> None:
+    def is_relation(model: str) -> bool:
+        return model == "three"
+
+    recipes = [Figure("t", "c", "motion", about=about) for about in ("model", "relation", "cohort")]
+    assert [models_shown(recipe, PLAN.models["c"], is_relation) for recipe in recipes] == [
+        ("one", "two"), ("three",), ("one",),
+    ]  # fmt: skip
+    assert [question_of(recipe, PLAN, "x", is_relation) for recipe in recipes] == [
+        ("c", "one"), ("c", "three"), ("c", "one"),
+    ]  # fmt: skip
+    named = Figure("t", "c", "motion", cohort="d", model="four", strategy="s2")
+    assert question_of(named, PLAN, "x", is_relation) == ("d", "four")
+    assert universe_of(named, PLAN) == {"atlas": "a", "strategy": "s2", "measure": "m"}
+    assert models_shown(named, PLAN.models["c"], is_relation) == ()
+
+
+def test_a_figure_that_nothing_can_be_shown_in_is_refused() -> None:
+    with pytest.raises(UserError, match="about a relation"):
+        question_of(Figure("t", "c", "relation", about="relation"), PLAN, "x", lambda model: False)
+    with pytest.raises(UserError, match="panels"):
+        question_of(Figure("t", "c", panels=(("a",),)), PLAN, "x", lambda model: False)
 
 
 @pytest.mark.parametrize("keys", [{"kind": "motion", "panels": (("a",),)}, {"panels": ((),)}, {}])

@@ -43,8 +43,10 @@ def question_of(recipe: Figure, plan: Plan, where: object, is_relation: Callable
     Raises
     ------
     UserError
-        If the recipe names no model and the plan has none that it is about.
+        If the recipe has panels, or names no model and the plan has none that it is about.
     """
+    if recipe.panels:
+        raise UserError(where, "a figure without panels inside another", "panels", "name its panels there instead")
     cohort = recipe.cohort or next(iter(plan.cohorts))
     found = (recipe.model,) if recipe.model else models_shown(recipe, plan.models.get(cohort, ()), is_relation)
     if not found:

@@ -52,6 +52,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     scans: Path,
     domain_tests: Path,
     edge_tests: Path,
+    nulls: Path,
     values: Path,
     people: Path,
     summary: Path,
@@ -88,6 +89,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Results of the domain-level quantities.
     edge_tests
         Results of the edges.
+    nulls
+        The statistics that p-values were counted over.
     values
         Domain-level quantities of every participant and session.
     people
@@ -117,8 +120,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         part=parts_of(question.condition, plan, model, phases_of(question))[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
         kept=read_table(kept), scans=read_table(scans), connectomes=read_stored(connectomes),
-        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
-        people=read_table(people), summary=read_record(summary),
+        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), nulls=read_table(nulls),
+        session_values=read_table(values), people=read_table(people), summary=read_record(summary),
         assessments=[read_record(path) for path in assessments],
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
         rates=read_table(rates[0]) if rates else None,

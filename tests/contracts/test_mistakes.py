@@ -58,7 +58,7 @@ class Bench:
         """Ask for a model; it is read before any other file."""
         model = self.folder / "config" / "models" / "asked.yaml"
         model.write_text(f"question: Does it change?\n{text}")
-        outputs = ("domain-tests", "network-tests", "edge-tests", "components", "values", "people", "summary")
+        outputs = ("domain-tests", "network-tests", "edge-tests", "components", "nulls", "values", "people", "summary")
         inputs = ("connectomes", "scans", "kept", "strategy", "measure", "atlas", "domains", "cohort", "participants")
         files = [f"--{name}={self.out / name}" for name in (*inputs, *outputs)]
         return ["compare", *files, f"--model={model}"]

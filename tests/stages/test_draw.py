@@ -107,7 +107,7 @@ def make(
     inputs = {name: folder / f"{name}.yaml" for name in choices}
     inputs |= {name: folder / f"{name}.tsv" for name in ("kept", "scans")}
     inputs["connectomes"] = folder / "connectomes.npy"
-    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
+    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "nulls", "values")}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
     other = {"participants": folder / "people.tsv", "network_tests": folder / "network_tests.tsv"}
     other |= {"components": folder / "components.tsv"}

@@ -18,6 +18,7 @@ rule draw:
         scans=primary(rules.estimate.output.scans),
         domain_tests=of_model("domain_tests"),
         edge_tests=of_model("edge_tests"),
+        nulls=of_model("nulls"),
         values=of_model("values"),
         people=of_model("people"),
         summary=of_model("summary"),
@@ -36,6 +37,6 @@ rule draw:
         "connect draw --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
-        " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
+        " --edge-tests {input.edge_tests:q} --nulls {input.nulls:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
         " --rates {input.rates:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"

@@ -91,7 +91,7 @@ class Inputs:
         One row per row of ``connectomes``.
     connectomes
         Upper triangles ``(n_scans, n_edges)`` in units of the measure.
-    domain_tests, edge_tests, session_values, people, summary
+    domain_tests, edge_tests, nulls, session_values, people, summary
         What the compare stage found.
     assessments
         What the assess stage found in the primary atlas and measure: a record per denoising strategy in the plan's
@@ -115,6 +115,7 @@ class Inputs:
     connectomes: Values
     domain_tests: pd.DataFrame
     edge_tests: pd.DataFrame
+    nulls: pd.DataFrame
     session_values: pd.DataFrame
     people: pd.DataFrame
     summary: Mapping[str, Any]

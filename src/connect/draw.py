@@ -22,6 +22,7 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     glass_brain,
     matrix,
     motion,
+    null,
     qc_fc,
     registered,
     relation,

@@ -42,7 +42,11 @@ class Bench:
         strategy = self.folder / "config" / "strategies" / "36p.yaml"
         words = ["--scans", str(self.scans), "--raw", str(self.folder), "--derivatives", str(self.tree)]
         words += ["--atlas", str(self.atlas), "--strategy", str(strategy)]
-        return ["denoise", *words, *(f"--{name}={self.out / name}" for name in ("series", "rows", "coverage"))]
+        return [
+            "denoise",
+            *words,
+            *(f"--{name}={self.out / name}" for name in ("series", "volumes", "rows", "coverage")),
+        ]
 
     def screen(self) -> list[str]:
         (self.folder / "rows.tsv").write_text(

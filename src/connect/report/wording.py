@@ -22,6 +22,7 @@ from connect.words import (
     uncapitalised,
 )
 
+
 def effect(summary: Mapping[str, Any]) -> str:
     """Return in words what the estimate of a summary is."""
     arms, condition, noun = _arms(summary), summary["condition"].replace(" - ", " minus "), outcome(summary)

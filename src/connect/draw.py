@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from connect.changes import conditions_of, parts_of
 from connect.config import read
-from connect.errors import UserError
 from connect.figures import (  # noqa: F401 - each module registers its figures
     STYLE,
     Inputs,
@@ -23,6 +22,7 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     matrix,
     motion,
     null,
+    own_figure,
     qc_fc,
     registered,
     relation,
@@ -135,11 +135,7 @@ def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:
     """Return the figure of a registered kind, or of a function of the user's own."""
     if recipe.own is None:
         return registered(recipe.kind)(inputs, recipe)
-    must = "a matplotlib Figure"
-    made = recipe.own.call(recipe.own.load(), must, f"the figure `{recipe.title}`", inputs, recipe)
-    if not isinstance(made, Figure):
-        raise UserError(recipe.own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
-    return made
+    return own_figure(recipe.own, inputs, recipe)
 
 
 def _save(made: Figure, title: str, svg: Path, pdf: Path, png: Path) -> None:

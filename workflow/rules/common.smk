@@ -48,6 +48,8 @@ try:
         if settings.own:
             settings.own.check()
     PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
+    OF_SCANS = [name for name, figure in CHOICES["figures"].items() if figure.about == "scan"]
+    PLAN.check_scans(OF_SCANS, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
     for name, cohort in COHORTS.items():
@@ -262,13 +264,23 @@ def shown_models(figure, cohort):
     return [model for model in models if bool(model_of(model).relation) == related]
 
 
+def drawn():
+    """Return the figures of the plan that are about models or the cohort, and not about each scan."""
+    return [figure for figure in PLAN.figures if figure not in OF_SCANS]
+
+
 def pictures(cohort):
     """Return the figures of a cohort."""
     return [
         path
-        for figure in PLAN.figures
+        for figure in drawn()
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
+
+
+def scan_pictures(cohort):
+    """Return the folder with a picture of every scan, if the plan names a figure about scans."""
+    return expand(rules.carpets.output.pictures, cohort=cohort) if OF_SCANS else []
 
 
 def reports():

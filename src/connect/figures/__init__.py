@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from connect.columns import Values
 from connect.config import suggest
 from connect.errors import UserError
+from connect.functions import Own
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -155,6 +156,15 @@ def registered(name: str) -> Draw:
         must = f"one of: {', '.join(FIGURES)}"
         raise UserError("key kind of the figure", must, name, f"choose a registered figure{suggest(name, FIGURES)}")
     return FIGURES[name]
+
+
+def own_figure(own: Own, inputs: Any, recipe: Recipe) -> Figure:
+    """Return the figure of a function of the user's own; a UserError says what is wrong with it."""
+    must = "a matplotlib Figure"
+    made = own.call(own.load(), must, f"the figure `{recipe.title}`", inputs, recipe)
+    if not isinstance(made, Figure):
+        raise UserError(own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
+    return made
 
 
 def canvas(

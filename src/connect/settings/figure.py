@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from connect.config import setting
+from connect.errors import UserError
 from connect.functions import Own, kind_or_function
+
+OF_SCANS = "carpet"
+"""The kind of figure that is about a scan."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,15 @@ class Figure:
     title: str = setting("heading and alternative text in the report")
     caption: str = setting("what the reader sees, for the report")
     kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration",
+        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, null_distribution, relation, motion, "
+        "denoising, qcfc or calibration; carpet if it is about a scan",
         default="",
     )
     function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
-    about: Literal["model", "relation", "cohort"] = setting(
+    about: Literal["model", "relation", "cohort", "scan"] = setting(
         "`model`: drawn for every model of the intervention; `relation`: for every model of the slope of "
-        "a phenotype; `cohort`: drawn once, with the primary model, for the quality section",
+        "a phenotype; `cohort`: drawn once, with the primary model, for the quality section; "
+        "`scan`: drawn for every scan",
         default="model",
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
@@ -44,7 +50,9 @@ class Figure:
     edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)
 
     def __post_init__(self) -> None:
-        _ = self.own
+        if self.own is None and (self.kind == OF_SCANS) != (self.about == "scan"):
+            must = f"`about: scan` of the kind `{OF_SCANS}`, and of no other"
+            raise UserError("key about", must, f"`{self.about}` of `{self.kind}`", "correct `about` or `kind`")
 
     @property
     def own(self) -> Own | None:

@@ -76,9 +76,8 @@ def carpets(  # noqa: PLR0913 - one parameter for each file
             own = slice(row["start"], row["stop"])
             fd, std_dvars, voxels = _before(raw / row["scan"], row["scan"])
             inputs = ScanInputs(
-                cohort=plan, strategy=cleaning, parcels=parcels, domain=domain, row=dict(row.items()), fd=fd,
-                std_dvars=std_dvars, voxels=voxels, volumes=numbers[own].astype(int),
-                series=read_rows(series, own.start, own.stop),
+                cohort=plan, strategy=cleaning, parcels=parcels, domain=domain, row=row, fd=fd, std_dvars=std_dvars,
+                voxels=voxels, volumes=numbers[own].astype(int), series=read_rows(series, own.start, own.stop),
             )  # fmt: skip
             made = carpet(inputs, recipe) if recipe.own is None else own_figure(recipe.own, inputs, recipe)
             _save(made, aside / row["scan"], row["scan"])

@@ -6,7 +6,7 @@ the motion, volume by volume, and what denoising left of it below that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ class ScanInputs:
     strategy: Strategy
     parcels: pd.DataFrame
     domain: np.ndarray
-    row: Mapping[str, Any]
+    row: pd.Series[Any]
     fd: np.ndarray
     std_dvars: np.ndarray
     voxels: np.ndarray
@@ -111,7 +111,7 @@ def carpet(inputs: ScanInputs, recipe: Recipe) -> Figure:
     fd, dvars, voxels, parcels = panels = _panels(made, recipe)
     _title(made, inputs, recipe)
     _trace(fd, inputs.fd, inputs, f"Framewise displacement (mm); mean {number(inputs.row['mean_fd'], '.2f')}")
-    for height, style, _ in _limits(inputs):
+    for height, style, _ in _limits(inputs) if np.isfinite(inputs.fd).any() else []:
         fd.axhline(height, color="black", linewidth=0.7, linestyle=style)
     _trace(dvars, inputs.std_dvars, inputs, "Standardised DVARS")
     _voxels(voxels, inputs, recipe)

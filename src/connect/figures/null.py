@@ -29,7 +29,7 @@ FEWEST, MOST = 16, 48
 """Bars of a histogram."""
 
 ROUNDING = 1e-6
-"""Share by which a border below 0 is nearer to 0 than the value on it."""
+"""Relative difference below which two values count as equal."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,11 @@ class Null:
         return found
 
     def critical(self, alpha: float) -> float:
-        """Return the size that must be exceeded for a p of at most ``alpha``; infinite with too few arrangements."""
-        allowed = int(np.floor(alpha * self.size.size + 1e-9))
-        return float(np.sort(self.size)[-allowed]) if allowed else np.inf
+        """Return the smallest size whose p is at most ``alpha``; infinite where there are too few arrangements."""
+        ordered = np.sort(self.size)[::-1]
+        last = ordered[int(np.floor(alpha * ordered.size + ROUNDING))]
+        enough = ordered[ordered > last * (1 + ROUNDING)]
+        return float(enough[-1]) if enough.size else np.inf
 
 
 @figure("null_distribution")
@@ -111,7 +113,7 @@ def _panel(axes: Axes, found: Null, inputs: Inputs, told: list[str], width: floa
         axes.set(xticks=[], yticks=[])
         return
     axes.set_title("\n".join(wrapped(line, width) for line in told), loc="left")
-    values, borders = _bars(found)
+    values, borders = bars(found)
     parts = [values[~found.reaching], values[found.reaching]]
     axes.hist(parts, bins=list(borders), stacked=True, color=[REST, REACHING], linewidth=0)
     axes.axvline(float(values[0]), color="black", linewidth=1.2)
@@ -123,7 +125,7 @@ def _panel(axes: Axes, found: Null, inputs: Inputs, told: list[str], width: floa
     axes.locator_params(axis="x", nbins=6)
 
 
-def _bars(found: Null) -> tuple[np.ndarray, np.ndarray]:
+def bars(found: Null) -> tuple[np.ndarray, np.ndarray]:
     """Return the values as they are drawn, a perfect fit at the largest finite value, and the borders of the bars.
 
     The observed value is a border, so that bars are of one colour. A value on a border belongs to the bar beyond it.

@@ -123,9 +123,10 @@ def stages() -> dict[str, dict[str, str]]:
     config = {"atlas": "atlases/few", "strategy": "strategies/36p", "measure": "measures/correlation"}
     config |= {"cohort": "cohorts/large", "domains": "domains/few", "model": "models/change"}
     chosen = {name: f"config/{path}.yaml" for name, path in config.items()}
-    files = ("series.npy", "rows.tsv", "coverage.tsv", "kept.tsv", "lost.tsv", "connectomes.npy", "estimated.tsv",
-             "edges.tsv", "qcfc.tsv", "summary.json", "domain_tests.tsv", "network_tests.tsv", "edge_tests.tsv",
-             "components.tsv", "values.tsv", "people.tsv", "compared.json", "gathered.tsv")  # fmt: skip
+    files = ("series.npy", "volumes.tsv", "rows.tsv", "coverage.tsv", "kept.tsv", "lost.tsv", "connectomes.npy",
+             "estimated.tsv", "edges.tsv", "qcfc.tsv", "summary.json", "domain_tests.tsv", "network_tests.tsv",
+             "edge_tests.tsv", "components.tsv", "nulls.tsv", "values.tsv", "people.tsv", "compared.json",
+             "gathered.tsv")  # fmt: skip
     made = {name.split(".")[0]: f"results/{name}" for name in files}
     scans = {"scans": "config/cohorts/large.scans.tsv", "raw": "results/raw", "derivatives": "data"}
     estimated = {"connectomes": made["connectomes"], "scans": made["estimated"], "kept": made["kept"]}
@@ -137,14 +138,15 @@ def stages() -> dict[str, dict[str, str]]:
     return {
         "gather": {**scans, **outputs("gathered")},
         "denoise": {**scans, "atlas": chosen["atlas"], "strategy": chosen["strategy"],
-                    **outputs("series", "rows", "coverage")},
+                    **outputs("series", "volumes", "rows", "coverage")},
         "screen": {"cohort": chosen["cohort"], **outputs("rows", "coverage", "kept", "lost")},
         "estimate": {"measure": chosen["measure"], "scans": made["estimated"],
                      **outputs("series", "kept", "lost", "coverage", "connectomes", "edges")},
         "assess": {**estimated, **universe, "edge_table": made["qcfc"], "summary": made["summary"]},
         "compare": {**estimated, **universe, "domains": chosen["domains"], "participants": "data/participants.tsv",
                     "model": chosen["model"], "summary": made["compared"],
-                    **outputs("domain_tests", "network_tests", "edge_tests", "components", "values", "people")},
+                    **outputs("domain_tests", "network_tests", "edge_tests"),
+                    **outputs("components", "nulls", "values", "people")},
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.tables import read_record, read_table, write_record, write_table
 
-TABLES = ("domain_tests", "network_tests", "edge_tests", "components", "values", "people")
+TABLES = ("domain_tests", "network_tests", "edge_tests", "components", "nulls", "values", "people")
 CHOICES = ("atlas", "domains", "cohort", "measure", "strategy", "model")
 
 
@@ -67,6 +67,7 @@ def found_in(folder: Path) -> Inputs:
         parcels=parcels, domain=domain_of(parcels, read(Domains, given["domains"]), given["domains"]),
         kept=read_table(given["kept"]), scans=read_table(given["scans"]), connectomes=np.load(given["connectomes"]),
         domain_tests=read_table(found["domain_tests"]), edge_tests=read_table(found["edge_tests"]),
+        nulls=read_table(found["nulls"]),
         session_values=read_table(found["values"]), people=read_table(found["people"]),
         summary=read_record(found["summary"]), assessments=[], qcfc=pd.DataFrame(),
     )  # fmt: skip

@@ -27,7 +27,7 @@ EMOTION, COGNITION = ("s1", "s2", "s3", "a1"), ("c1", "c2", "c3", "c4")
 BETWEEN = np.array([{a in EMOTION, b in EMOTION} == {True, False} and {a in COGNITION, b in COGNITION} == {True, False}
                     for a, b in (edge.split("-") for edge in EDGES)])  # fmt: skip
 TESTS = ("domain_tests", "network_tests", "edge_tests")
-TABLES = (*TESTS, "components", "values", "people")
+TABLES = (*TESTS, "components", "nulls", "values", "people")
 
 
 @dataclass
@@ -138,6 +138,7 @@ class Results:
     network_tests: pd.DataFrame
     edge_tests: pd.DataFrame
     components: pd.DataFrame
+    nulls: pd.DataFrame
     session_values: pd.DataFrame
     people: pd.DataFrame
     summary: dict[str, Any]

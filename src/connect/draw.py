@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from connect.changes import conditions_of, parts_of
 from connect.config import read
-from connect.errors import UserError
 from connect.figures import (  # noqa: F401 - each module registers its figures
     Inputs,
     calibration,
@@ -22,6 +21,8 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     glass_brain,
     matrix,
     motion,
+    null,
+    own_figure,
     qc_fc,
     registered,
     relation,
@@ -54,6 +55,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     scans: Path,
     domain_tests: Path,
     edge_tests: Path,
+    nulls: Path,
     values: Path,
     people: Path,
     summary: Path,
@@ -94,6 +96,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Results of the domain-level quantities.
     edge_tests
         Results of the edges.
+    nulls
+        The statistics that p-values were counted over.
     values
         Domain-level quantities of every participant and session.
     people
@@ -131,8 +135,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         part=parts_of(question.condition, plan, model, phases_of(question))[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
         kept=read_table(kept), scans=read_table(scans), connectomes=read_stored(connectomes),
-        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), session_values=read_table(values),
-        people=read_table(people), summary=read_record(summary),
+        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), nulls=read_table(nulls),
+        session_values=read_table(values), people=read_table(people), summary=read_record(summary),
         assessments=[read_record(path) for path in assessments],
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
         rates=read_table(rates[0]) if rates else None,
@@ -148,11 +152,7 @@ def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:
     """Return the figure of a registered kind, or of a function of the user's own."""
     if recipe.own is None:
         return registered(recipe.kind)(inputs, recipe)
-    must = "a matplotlib Figure"
-    made = recipe.own.call(recipe.own.load(), must, f"the figure `{recipe.title}`", inputs, recipe)
-    if not isinstance(made, Figure):
-        raise UserError(recipe.own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
-    return made
+    return own_figure(recipe.own, inputs, recipe)
 
 
 def _save(made: Figure, title: str, text: str, svg: Path, pdf: Path, png: Path) -> None:

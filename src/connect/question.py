@@ -108,7 +108,9 @@ class Question:
         """Whether the contrast has several rows, tested together by F."""
         return len(self.asked.contrast) > 1
 
-    def evaluate(self, families: Sequence[Family], listeners: Sequence[Listener] = ()) -> list[tuple[Fit, Tested]]:
+    def evaluate(
+        self, families: Sequence[Family], listeners: Sequence[Listener] = (), first: Sequence[Listener] = ()
+    ) -> list[tuple[Fit, Tested]]:
         """Estimate and test the contrast in families of columns, each corrected by itself.
 
         Parameters
@@ -118,8 +120,10 @@ class Question:
             tells how their ratio scatters over columns.
         listeners
             Hear the statistics of the last family.
+        first
+            Hear those of the first.
         """
-        return list(zip(self.estimated(families), self.tested(families, listeners), strict=True))
+        return list(zip(self.estimated(families), self.tested(families, listeners, first), strict=True))
 
     def estimated(self, families: Sequence[Family]) -> list[Fit]:
         """Estimate the contrast in families of columns."""
@@ -129,13 +133,16 @@ class Question:
             return unequal_fit(outcomes, self.design, self._arms, self.model.confidence)
         return [self._fit(family) for family in families]
 
-    def tested(self, families: Sequence[Family], listeners: Sequence[Listener] = ()) -> list[Tested]:
+    def tested(
+        self, families: Sequence[Family], listeners: Sequence[Listener] = (), first: Sequence[Listener] = ()
+    ) -> list[Tested]:
         """Test the contrast in families of columns; see :meth:`evaluate`."""
         families = self._correlated(families)
         if self.method == "unequal":
             outcomes, model = [family.outcome for family in families], self.model
-            return unequal_test(outcomes, self.design, self._arms, model.permutations, model.seed, listeners)
-        heard = [() for _ in families[:-1]] + [tuple(listeners)]
+            return unequal_test(outcomes, self.design, self._arms, model.permutations, model.seed, listeners, first)
+        heard = [tuple(first), *(() for _ in families[1:])]
+        heard[-1] += tuple(listeners)
         return [self._test(family, hear) for family, hear in zip(families, heard, strict=True)]
 
     def correlation(self, outcome: Values) -> Correlation:

@@ -43,10 +43,13 @@ def question_of(recipe: Figure, plan: Plan, where: object, is_relation: Callable
     Raises
     ------
     UserError
-        If the recipe has panels, or names no model and the plan has none that it is about.
+        If the recipe has panels, is about scans, or names no model and the plan has none that it is about.
     """
     if recipe.panels:
         raise UserError(where, "a figure without panels inside another", "panels", "name its panels there instead")
+    if recipe.about == "scan":
+        todo = "take it from results/<cohort>/draw/scans"
+        raise UserError(where, "a figure about a model or the cohort", "one of every scan", todo)
     cohort = recipe.cohort or next(iter(plan.cohorts))
     found = (recipe.model,) if recipe.model else models_shown(recipe, plan.models.get(cohort, ()), is_relation)
     if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isnan, prod
 from typing import Any
 
 from connect.contrasts import PAIR
@@ -42,6 +42,9 @@ MORE: Mapping[str, str] = {
     "session": "sessions with higher {}",
 }
 """Where a column of a phenotype is higher, in words."""
+
+FLIPPED = ("flips", "repeated")
+"""Methods whose p is counted over flipped signs of participants."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,35 @@ def per_slope(summary: Mapping[str, Any]) -> str:
     units = {MOTION: "mm", MOTION_LEVEL: "mm"} | ({"weeks": "week"} if summary["outcome"] == "sessions" else {})
     units |= {name: _unit(one).replace("score", "point") for name, one in summary["phenotypes"].items()}
     return " ".join(f"per {units.get(name, f'unit of {name}')}" for name in Contrast.of(summary).slopes)
+
+
+def counted(summary: Mapping[str, Any]) -> str:
+    """Return what the primary p-value of a summary was counted from, such as `exact, 2 of 128 sign flips`."""
+    p = summary["primary"]["p"]
+    if summary["method"] == "mixed":
+        return "t with Satterthwaite’s degrees of freedom"
+    return counted_over(summary, None if p is None or isnan(p) else round(p * summary["arrangements"]))
+
+
+def counted_over(summary: Mapping[str, Any], n_reaching: int | None) -> str:
+    """Return how many of the arrangements of a model reach the observed one, in words."""
+    n, flipped = summary["arrangements"], summary["method"] in (*FLIPPED, "mixed")
+    kind = "sign flips" if flipped else "permutations"
+    share = "" if n_reaching is None else f"{n_reaching:,} of "
+    if not summary["enumerated"]:
+        return f"{share}{n:,} random {kind}"
+    approximate = summary["method"] == "mixed" or is_approximate(summary)
+    return f"{share}all {n:,} {kind}" if approximate else f"exact, {share}{n:,} {kind}"
+
+
+def is_approximate(summary: Mapping[str, Any]) -> bool:
+    """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact.
+
+    Permuted labels are exact with covariates as well, residuals between arms of unequal variance never.
+    """
+    if summary["method"] in ("labels", "unequal"):
+        return bool(summary["method"] == "unequal")
+    return len(summary["columns"]) > (1 if summary["contrast"] == "mean" or summary["method"] == "repeated" else 2)
 
 
 def covariates(summary: Mapping[str, Any]) -> str:

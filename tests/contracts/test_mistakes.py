@@ -42,7 +42,11 @@ class Bench:
         strategy = self.folder / "config" / "strategies" / "36p.yaml"
         words = ["--scans", str(self.scans), "--raw", str(self.folder), "--derivatives", str(self.tree)]
         words += ["--atlas", str(self.atlas), "--strategy", str(strategy)]
-        return ["denoise", *words, *(f"--{name}={self.out / name}" for name in ("series", "rows", "coverage"))]
+        return [
+            "denoise",
+            *words,
+            *(f"--{name}={self.out / name}" for name in ("series", "volumes", "rows", "coverage")),
+        ]
 
     def screen(self) -> list[str]:
         (self.folder / "rows.tsv").write_text(
@@ -58,7 +62,7 @@ class Bench:
         """Ask for a model; it is read before any other file."""
         model = self.folder / "config" / "models" / "asked.yaml"
         model.write_text(f"question: Does it change?\n{text}")
-        outputs = ("domain-tests", "network-tests", "edge-tests", "components", "values", "people", "summary")
+        outputs = ("domain-tests", "network-tests", "edge-tests", "components", "nulls", "values", "people", "summary")
         inputs = ("connectomes", "scans", "kept", "strategy", "measure", "atlas", "domains", "cohort", "participants")
         files = [f"--{name}={self.out / name}" for name in (*inputs, *outputs)]
         return ["compare", *files, f"--model={model}"]

@@ -641,7 +641,7 @@ def test_edges_that_are_read_tile_by_tile_give_the_same_numbers(
     monkeypatch.setattr("connect.columns.KEPT", 0)
     monkeypatch.setattr("connect.columns.TILE", 5)
     tiled = study.run(**model)
-    for name in (*TESTS, "components", "session_values", "people"):
+    for name in (*TESTS, "components", "nulls", "session_values", "people"):
         pd.testing.assert_frame_equal(getattr(tiled, name), getattr(whole, name), rtol=1e-7, atol=1e-12)
     assert tiled.summary["method"] == whole.summary["method"]
     assert tiled.summary["significant"] == whole.summary["significant"]
@@ -654,7 +654,7 @@ def test_running_again_gives_the_same_bytes(study: Study) -> None:
     before = {path.name: path.read_bytes() for path in (study.folder / "out").iterdir()}
     study.run(**model)
     assert {path.name: path.read_bytes() for path in (study.folder / "out").iterdir()} == before
-    assert len(before) == 11
+    assert len(before) == 13
 
 
 # Mistakes

@@ -86,6 +86,7 @@ class Tree:
             "atlas": self.root / "atlas-x.yaml",
             "strategy": self.root / "s.yaml",
             "series": self.root / out / "series.npy",
+            "volumes": self.root / out / "volumes.tsv",
             "rows": self.root / out / "rows.tsv",
             "coverage": self.root / out / "coverage.tsv",
         }
@@ -146,9 +147,10 @@ def test_the_order_is_that_of_the_table(tree: Tree) -> None:
 def test_a_second_run_gives_the_same_bytes(tree: Tree) -> None:
     tree.run("first")
     tree.run("second")
-    for name in ("series.npy", "rows.tsv", "coverage.tsv"):
+    names = ["coverage.tsv", "rows.tsv", "series.npy", "volumes.tsv"]
+    for name in names:
         assert (tree.root / "first" / name).read_bytes() == (tree.root / "second" / name).read_bytes()
-    assert sorted(path.name for path in (tree.root / "first").iterdir()) == ["coverage.tsv", "rows.tsv", "series.npy"]
+    assert sorted(path.name for path in (tree.root / "first").iterdir()) == names
 
 
 def test_an_unusable_scan_keeps_its_row(tree: Tree) -> None:
@@ -203,6 +205,26 @@ def test_motion_left_is_that_of_the_cleaned_series(tree: Tree) -> None:
     assert rows["fd_dvars"][0] == pytest.approx(np.corrcoef(fd[pairs], change)[0, 1], abs=1e-6)
     assert rows["fd_dvars"][0] > 0.5
     assert rows["fd_dvars"][1:].isna().all()
+
+
+def test_rows_of_the_series_say_which_volumes_they_are(tree: Tree) -> None:
+    """Censored are 20 and 60; 61 and 62 are a short run between 60 and 63, and volume 0 is not steady."""
+    fd = np.full(N_VOLUMES, 0.1)
+    fd[[20, 60, 63]] = 0.9
+    rng = np.random.default_rng(8)
+    for scan in tree.scans[:2]:
+        tree.confounds(scan, pd.DataFrame(rng.normal(size=(N_VOLUMES, 6)), columns=list(MOTION)), fd=fd)
+    tree.quality(tree.scans[1], {"where": "mask.nii.gz", "must": "a voxel", "got": "an empty mask", "todo": "look"})
+    tree.strategy("motion: basic\nhigh_pass: null\nlow_pass: null\nscrub: {fd: 0.5, min_segment: 3}")
+    assert tree.run() == 0
+    series, rows, _ = tree.outputs()
+    volumes = read_table(tree.root / "out" / "volumes.tsv")["volume"].to_numpy()
+    assert len(volumes) == len(series)
+    kept = [volumes[start:stop].tolist() for start, stop in rows[["start", "stop"]].to_numpy()]
+    assert kept[0] == [n for n in range(1, N_VOLUMES) if n not in (20, 60, 61, 62, 63)]
+    assert kept[1] == []
+    assert kept[2] == kept[3] == list(range(1, N_VOLUMES))
+    assert (tree.root / "out" / "volumes.tsv").read_text().startswith("volume\n1\n2\n")
 
 
 @pytest.mark.parametrize("n_kept", [10, 11])
@@ -456,7 +478,13 @@ def test_the_stage_starts_without_heavy_packages(tree: Tree) -> None:
     words = ["denoise"]
     for key, name in {"scans": "scans.tsv", "raw": "raw", "derivatives": "fmriprep", "atlas": "atlas-x.yaml"}.items():
         words += [f"--{key}", str(tree.root / name)]
-    for key, name in {"strategy": "s.yaml", "series": "o.npy", "rows": "o.tsv", "coverage": "c.tsv"}.items():
+    for key, name in {
+        "strategy": "s.yaml",
+        "series": "o.npy",
+        "volumes": "v.tsv",
+        "rows": "o.tsv",
+        "coverage": "c.tsv",
+    }.items():
         words += [f"--{key}", str(tree.root / name)]
     heavy = ("nilearn", "sklearn", "matplotlib", "nibabel")
     code = f"import sys; from connect.cli import main; done = main({words!r})"

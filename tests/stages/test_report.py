@@ -234,7 +234,7 @@ def _test(study: Study, model: str) -> None:
     given |= {name: folder / f"{name}.tsv" for name in ("scans", "kept", "participants")}
     given |= {"connectomes": folder / "connectomes.npy", "model": study.choice(f"models/{model}")}
     tables = {"domain_tests": "domains", "network_tests": "networks", "edge_tests": "edges"}
-    tables |= {"components": "components", "values": "values", "people": "participants"}
+    tables |= {"components": "components", "nulls": "nulls", "values": "values", "people": "participants"}
     found = {name: study.result(model, f"{file}.tsv") for name, file in tables.items()}
     found["summary"] = study.result(model, "summary.json")
     if model in study.relations:

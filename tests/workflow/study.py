@@ -34,6 +34,7 @@ SAMPLE_PLAN = {
         "motion",
         "denoising",
         "qc-fc",
+        "carpet",
     ],
 }
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 N_RELATIONS, N_STRATEGIES = len({"oxytocin-and-change", "response-by-attachment"}), len(SAMPLE_PLAN["strategies"])
 N_MODELS = len(SAMPLE_PLAN["cohorts"]["sample"]) - N_RELATIONS
 N_OF_COHORT, N_OF_RELATION = len({"denoising", "qc-fc"}), len({"relation"})
-N_OF_MODEL = len(SAMPLE_PLAN["figures"]) - N_OF_COHORT - N_OF_RELATION
+N_OF_SCANS = len({"carpet"})
+N_OF_MODEL = len(SAMPLE_PLAN["figures"]) - N_OF_COHORT - N_OF_RELATION - N_OF_SCANS
 N_DRAWN = N_MODELS * N_OF_MODEL + N_RELATIONS * N_OF_RELATION + N_OF_COHORT
 
 
@@ -40,7 +41,7 @@ def test_editing_the_primary_strategy_redraws_too(copy: Study) -> None:
     copy.edit("config/strategies/36p.yaml", "global_signal: full", "global_signal: basic")
     assert copy.planned() == {
         "all": 1, "denoise": 1, "screen": 1, "estimate": 1, "assess": 1, "compare": N_MODELS,
-        "relate": N_RELATIONS, "draw": N_DRAWN, "report": 1,
+        "relate": N_RELATIONS, "draw": N_DRAWN, "carpets": N_OF_SCANS, "report": 1,
     }  # fmt: skip
 
 
@@ -48,13 +49,19 @@ def test_editing_domains_reads_no_image_again(copy: Study) -> None:
     copy.edit("config/domains/seitzman2018.yaml", "DorsalAttention]", "DorsalAttention, DefaultMode]")
     assert copy.planned() == {
         "all": 1, "compare": N_STRATEGIES * N_MODELS, "relate": N_STRATEGIES * N_RELATIONS,
-        "draw": N_DRAWN, "report": 1,
+        "draw": N_DRAWN, "carpets": N_OF_SCANS, "report": 1,
     }  # fmt: skip
 
 
 def test_editing_a_figure_draws_it_alone(copy: Study) -> None:
     copy.edit("config/figures/motion.yaml", "title: Head motion", "title: Movement")
     assert copy.planned() == {"all": 1, "draw": N_MODELS, "report": 1}
+
+
+def test_editing_the_figure_of_scans_draws_them_alone(copy: Study) -> None:
+    copy.edit("config/figures/carpet.yaml", "height: 110", "height: 90")
+    assert copy.planned() == {"all": 1, "carpets": N_OF_SCANS, "report": 1}
+    assert copy.planned("results/sample/draw/scans") == {"carpets": N_OF_SCANS}
 
 
 def test_editing_a_model_compares_it_alone(copy: Study) -> None:
@@ -95,7 +102,7 @@ def test_removing_a_scan_runs_everything_after_and_no_image(copy: Study) -> None
     assert copy.planned() == {
         "all": 1, "gather": 1, "denoise": N_STRATEGIES, "screen": N_STRATEGIES, "estimate": N_STRATEGIES,
         "assess": N_STRATEGIES, "compare": N_STRATEGIES * N_MODELS, "relate": N_STRATEGIES * N_RELATIONS,
-        "draw": N_DRAWN, "report": 1,
+        "draw": N_DRAWN, "carpets": N_OF_SCANS, "report": 1,
     }  # fmt: skip
 
 
@@ -109,9 +116,12 @@ def _edited_package(folder: Path, module: str, code: str) -> Path:
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("screen.py", {"screen", "estimate", "assess", "compare", "relate", "draw", "report"}),
+        ("screen.py", {"screen", "estimate", "assess", "compare", "relate", "draw", "carpets", "report"}),
         ("report/__init__.py", {"report"}),
-        ("denoise/clean.py", {"denoise", "screen", "estimate", "assess", "compare", "relate", "draw", "report"}),
+        (
+            "denoise/clean.py",
+            {"denoise", "screen", "estimate", "assess", "compare", "relate", "draw", "carpets", "report"},
+        ),
     ],
 )
 def test_editing_a_module_runs_its_stage_and_after(copy: Study, tmp_path: Path, module: str, stages: set[str]) -> None:

@@ -48,6 +48,27 @@ def test_the_planted_relation_with_oxytocin_is_found(finished: Study, strategy: 
     assert found["phenotypes"]["oxytocin_change"]["unit"] == "pg/mL"
 
 
+def test_p_is_counted_again_from_what_is_kept(finished: Study) -> None:
+    for stage, model in (("compare", "training-by-time"), ("relate", "response-by-attachment")):
+        folder = finished.file("results", "sample", stage, "seitzman2018", "36p", "correlation", model)
+        nulls, summary = pd.read_csv(folder / "nulls.tsv", sep="\t").abs(), _summary(finished, model, stage=stage)
+        assert len(nulls) == summary["arrangements"]
+        assert (nulls["primary"] >= nulls["primary"][0]).mean() == pytest.approx(summary["primary"]["p"], rel=1e-12)
+        edges = pd.read_csv(folder / "edges.tsv", sep="\t", na_values=["n/a"])
+        assert (nulls["edges"] >= nulls["edges"][0]).mean() == pytest.approx(edges["p_fwe"].min(), rel=1e-8)
+        bars = edges["statistic"].abs().nlargest(50) * (1 - 2e-5)
+        expected = [(nulls["edges"] >= bar).mean() for bar in bars]
+        assert edges["p_fwe"][bars.index].to_numpy() == pytest.approx(expected, abs=1e-8)
+
+
+def test_every_scan_has_a_small_picture(finished: Study) -> None:
+    kept = pd.read_csv(finished.file("results", "sample", "screen", "seitzman2018", "36p", "scans.tsv"), sep="\t")
+    pictures = finished.file("results", "sample", "draw", "scans")
+    assert {path.name for path in pictures.glob("*.png")} == {f"{scan}.png" for scan in kept["scan"]}
+    assert max(path.stat().st_size for path in pictures.glob("*.png")) < 60_000
+    assert len(list(pictures.glob("*.svg"))) == len(list(pictures.glob("*.pdf"))) == len(kept)
+
+
 def test_attachment_anxiety_goes_with_less_response_to_training_as_planted(finished: Study) -> None:
     folder = finished.file(
         "results", "sample", "relate", "seitzman2018", "36p", "correlation", "response-by-attachment"

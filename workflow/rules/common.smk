@@ -49,6 +49,8 @@ try:
         if settings.own:
             settings.own.check()
     PLAN.check_figures(CHOICES["figures"], "config/config.yaml")
+    OF_SCANS = [name for name, figure in CHOICES["figures"].items() if figure.about == "scan"]
+    PLAN.check_scans(OF_SCANS, "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
     for name, cohort in COHORTS.items():
@@ -189,11 +191,6 @@ def tested(model):
     return rules.relate.output if model_of(model).relation else rules.compare.output
 
 
-def of_model(name):
-    """Return an input function: a result of the model that the wildcards name, in the primary universe."""
-    return lambda wildcards: primary(tested(wildcards.model)[name])
-
-
 def of_models(name):
     """Return an input function: a result of every model of the cohort in the primary universe, in the plan's order."""
     return lambda wildcards: [
@@ -332,14 +329,24 @@ def drawn_once(figure):
     return expand(rules.draw.output.svg, cohort=cohort, model=model, figure=figure)[0]
 
 
+def drawn():
+    """Return the figures of the plan that are about models or the cohort, and not about each scan."""
+    return [figure for figure in PLAN.figures if figure not in OF_SCANS]
+
+
 def pictures(cohort):
     """Return the figures of a cohort."""
     return [
         path
-        for figure in PLAN.figures
+        for figure in drawn()
         if recipe_of(figure).cohort in ("", cohort)
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
+
+
+def scan_pictures(cohort):
+    """Return the folder with a picture of every scan, if the plan names a figure about scans."""
+    return expand(rules.carpets.output.pictures, cohort=cohort) if OF_SCANS else []
 
 
 def reports():

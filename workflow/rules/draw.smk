@@ -1,6 +1,6 @@
 # Purpose: draw a figure of a model in the universe that it shows, or of a cohort in the folder of its primary model.
 # In:      figure recipe, atlas, domains, cohort, model, scans, connectomes, results, motion left; for the stamp all that these depend on.
-# Out:     the figure as SVG, PDF and PNG.
+# Out:     the figure as SVG, PDF and PNG; one of a recipe or of panels in figures/; a picture of every scan.
 
 
 rule draw:
@@ -18,6 +18,7 @@ rule draw:
         scans=of_figure(rules.estimate.output.scans),
         domain_tests=drawn_result("domain_tests"),
         edge_tests=drawn_result("edge_tests"),
+        nulls=drawn_result("nulls"),
         values=drawn_result("values"),
         people=drawn_result("people"),
         summary=drawn_result("summary"),
@@ -39,7 +40,7 @@ rule draw:
         "connect draw --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
-        " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
+        " --edge-tests {input.edge_tests:q} --nulls {input.nulls:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
         " --rates {input.rates:q} --choices {input.choices:q} --tables {input.tables:q} --gathered {input.gathered:q}"
         " --code {params.code:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
@@ -61,3 +62,30 @@ rule compose:
     shell:
         "connect compose --figure {input.figure:q} --panels {input.panels:q} --svg {output.svg:q} --pdf {output.pdf:q}"
         " --png {output.png:q} 2> {log:q}"
+
+
+# Pictures of scans are drawn together: each takes a fraction of the time in which Python starts.
+rule carpets:
+    input:
+        figure=choice("figures", (OF_SCANS or ["carpet"])[0]),
+        functions=own_files("figures", *OF_SCANS),
+        atlas=primary(choice("atlases", "{atlas}")),
+        files=atlas_files(PLAN.atlas_names[:1]),
+        domains=primary(choice("domains", "{atlas}")),
+        cohort=chosen("cohorts", "cohort"),
+        strategy=choice("strategies", PLAN.strategies[0]),
+        kept=primary(rules.screen.output.kept),
+        series=primary(rules.denoise.output.series),
+        volumes=primary(rules.denoise.output.volumes),
+        gathered=lambda wildcards: gathered(wildcards.cohort, PLAN.atlas_names[0]),
+    output:
+        pictures=directory("results/{cohort}/draw/scans"),
+    log:
+        "logs/carpets/{cohort}.log",
+    params:
+        code=code("carpets"),
+        raw=lambda wildcards, input: Path(input.gathered).parent,
+    shell:
+        "connect carpets --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
+        " --cohort {input.cohort:q} --strategy {input.strategy:q} --kept {input.kept:q} --series {input.series:q}"
+        " --volumes {input.volumes:q} --raw {params.raw:q} --pictures {output.pictures:q} 2> {log:q}"

@@ -25,6 +25,7 @@ rule relate:
         network_tests="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
         edge_tests="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
         components="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/components.tsv",
+        nulls="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/nulls.tsv",
         values="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/values.tsv",
         people="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
         summary="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/summary.json",
@@ -37,6 +38,6 @@ rule relate:
         "connect relate --connectomes {input.connectomes:q} --scans {input.scans:q} --kept {input.kept:q}"
         " --strategy {input.strategy:q} --measure {input.measure:q} --atlas {input.atlas:q} --domains {input.domains:q} --cohort {input.cohort:q}"
         " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
-        " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --values {output.values:q}"
+        " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --nulls {output.nulls:q} --values {output.values:q}"
         " --people {output.people:q} --summary {output.summary:q} --slopes {output.slopes:q} --statistics {input.statistics:q}"
         " --phenotypes {input.phenotypes:q} 2> {log:q}"

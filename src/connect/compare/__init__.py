@@ -36,6 +36,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     network_tests: Path,
     edge_tests: Path,
     components: Path,
+    nulls: Path,
     values: Path,
     people: Path,
     summary: Path,
@@ -74,6 +75,8 @@ def compare(  # noqa: PLR0913 - one parameter for each file
         Output: results of the edges.
     components
         Output: connected components of edges (network-based statistic).
+    nulls
+        Output: the statistics that p-values were counted over, a row per arrangement, the observed one first.
     values
         Output: domain-level quantities of every participant and session.
     people
@@ -89,7 +92,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     asked = question(study.outcome.rows, study.model, model)
     acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
     found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
-    found.write(domain_tests, network_tests, edge_tests, components, values, people)
+    found.write(domain_tests, network_tests, edge_tests, components, nulls, values, people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = {"unit": read(Measure, measure).unit}
     write_record(summary, {**names, **unit, **found.summary, "phenotypes": described(phenotypes, study.model)})

@@ -15,6 +15,7 @@ from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
 from connect.compare.levels import described, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
+from connect.compare.nulls import NULL_COLUMNS, Signs, null_distributions
 from connect.compare.plasticity import plasticity
 from connect.compare.summary import summarise
 from connect.errors import UserError
@@ -45,6 +46,8 @@ class Compared:
         Results of the levels `domain`, `network` and `edge`.
     components
         Connected components of edges.
+    nulls
+        The statistics that p-values were counted over, a row per arrangement.
     values
         Domain-level quantities of every participant and session.
     people
@@ -55,16 +58,20 @@ class Compared:
 
     levels: Mapping[str, pd.DataFrame]
     components: pd.DataFrame
+    nulls: pd.DataFrame
     values: pd.DataFrame
     people: pd.DataFrame
     summary: Mapping[str, Any]
 
-    def write(self, domains: Path, networks: Path, edges: Path, components: Path, values: Path, people: Path) -> None:
+    def write(
+        self, domains: Path, networks: Path, edges: Path, components: Path, nulls: Path, values: Path, people: Path
+    ) -> None:
         """Write the tables."""
         for path, name in ((domains, "domain"), (networks, "network"), (edges, "edge")):
             columns = [str(column) for column in self.levels[name] if column not in LABEL_COLUMNS[name]]
             write_table(path, self.levels[name], {**LABEL_COLUMNS[name], **described(columns)})
         write_table(components, self.components, COMPONENT_COLUMNS)
+        write_table(nulls, self.nulls, NULL_COLUMNS)
         write_table(values, self.values)
         write_table(people, self.people)
 
@@ -89,7 +96,7 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquir
     )
     each = [name for name, (_, moment) in study.model.measured.items() if moment == "session" and name in outcome.rows]
     values = session_values(sessions, domain, outcome, numbers, each)
-    levels, components = tests(sessions, study.parcels, domain, outcome, asked, numbers)
+    levels, components, nulls = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
     edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
     told: dict[str, Any] = {
@@ -99,7 +106,7 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquir
         "motion": motion_test(outcome.rows, study.model, study.where),
     }
     people, told["rates"] = plasticity(outcome, values[PRIMARY].to_numpy(dtype=np.float64), study.model)
-    return Compared(levels, components, values, people, {**summarise(levels, values, outcome, asked), **told})
+    return Compared(levels, components, nulls, values, people, {**summarise(levels, values, outcome, asked), **told})
 
 
 def session_values(
@@ -138,8 +145,8 @@ def tests(
     outcome: Outcome,
     asked: Question,
     statistics: Mapping[str, np.ndarray],
-) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    """Return the results of domains, network pairs and edges, one table each, and the components of edges."""
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, pd.DataFrame]:
+    """Return the results of domains, network pairs and edges, one table each; components of edges; and the nulls."""
     blocks = tuple(network_blocks(list(parcels["network"])))
     one, several, *finer = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
     columns = (one, np.column_stack([several, *statistics.values()]), *finer)
@@ -147,8 +154,8 @@ def tests(
     sizes += [sum(sizes), *(int(outcome.use.sum()) for _ in statistics)]
     label = pd.DataFrame({"quantity": [*QUANTITIES, *statistics], "n_edges": sizes})
     labels = (label[:1], label[1:], _network_labels(blocks, outcome.use), _edge_labels(parcels, domain))
-    joined = EdgeNetworks(asked, len(parcels), blocks)
-    evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners)
+    joined, signs = EdgeNetworks(asked, len(parcels), blocks), Signs()
+    evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners, [signs])
     primary, others, networks, edges = (
         level(asked, outcome, own, label, name, result)
         for name, own, label, result in zip(FAMILIES, columns, labels, evaluated, strict=True)
@@ -158,7 +165,8 @@ def tests(
         "network": joined.of_blocks(networks),
         "edge": joined.of_edges(edges),
     }
-    return found, joined.components(list(parcels["name"]))
+    nulls = null_distributions([tested for _, tested in evaluated], signs.all)
+    return found, joined.components(list(parcels["name"])), nulls
 
 
 def _network_labels(blocks: Sequence[Block], use: np.ndarray) -> pd.DataFrame:

@@ -35,8 +35,16 @@ _PARTS = {"where", "must", "got", "todo"}
 """Keys of the entry `unusable` of a quality record."""
 
 
-def denoise(
-    scans: Path, raw: Path, derivatives: Path, atlas: Path, strategy: Path, series: Path, rows: Path, coverage: Path
+def denoise(  # noqa: PLR0913 - one parameter for each file
+    scans: Path,
+    raw: Path,
+    derivatives: Path,
+    atlas: Path,
+    strategy: Path,
+    series: Path,
+    volumes: Path,
+    rows: Path,
+    coverage: Path,
 ) -> None:
     """Clean the parcel series of every scan of a cohort with one strategy.
 
@@ -54,14 +62,16 @@ def denoise(
         Denoising strategy (YAML).
     series
         Output: cleaned series of all scans, one below the other, in the order of the scans table (.npy).
+    volumes
+        Output: table that names the rows of the series: which volume of its scan each is.
     rows
         Output: table of scans with their rows in the series, what was removed and what is left.
     coverage
         Output: covered share of each parcel in each scan; a table of scans by parcels.
     """
     settings = read(Strategy, strategy)
-    with array_written(series) as array, matrix_written(coverage) as matrix:
-        together = Stack(array, matrix, strategy.stem)
+    with array_written(series) as array, matrix_written(volumes) as kept, matrix_written(coverage) as matrix:
+        together = Stack(array, kept, matrix, strategy.stem)
         for scan in read_scans(scans):
             try:
                 one = _denoise_scan(scan, raw / scan.name, derivatives / scan.confounds, atlas.stem, settings)
@@ -98,7 +108,13 @@ def _denoise_scan(scan: Scan, folder: Path, confounds: Path, atlas: str, strateg
     entries |= {"tdof": cleaned.tdof, "n_confounds": cleaned.n_confounds}
     entries["fd_dvars"] = fd_dvars(cleaned.series, found.kept, found.fd)
     silent = np.isnan(cleaned.series).all(axis=0) & (shares > 0)
-    return Denoised(entries, cleaned.series.astype(np.float32), np.where(silent, np.nan, shares), parcels)
+    return Denoised(
+        entries,
+        cleaned.series.astype(np.float32),
+        np.where(silent, np.nan, shares),
+        parcels,
+        np.flatnonzero(found.kept),
+    )
 
 
 def _quality(path: Path) -> dict[str, Any]:

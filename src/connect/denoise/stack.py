@@ -41,12 +41,15 @@ class Denoised:
         Covered share of each parcel ``(n_parcels,)``; NaN where cleaning leaves no signal of a covered parcel.
     parcels
         Names of the parcels.
+    volumes
+        Which volumes of the scan the rows of ``series`` are ``(n_kept,)``, counted from 0.
     """
 
     entries: dict[str, Any]
     series: np.ndarray | None = None
     coverage: np.ndarray | None = None
     parcels: tuple[str, ...] = ()
+    volumes: np.ndarray | None = None
 
 
 class Stack:
@@ -56,14 +59,17 @@ class Stack:
     ----------
     series
         Takes the series ``(n_kept of all scans, n_parcels)``.
+    volumes
+        Takes which volume of its scan each of these rows is ``(n_kept of all scans, 1)``.
     coverage
         Takes the coverage ``(n_scans, n_parcels)``; NaN for unusable scans.
     strategy
         Name of the strategy, for error messages.
     """
 
-    def __init__(self, series: Array, coverage: Matrix, strategy: str) -> None:
-        self.series, self.coverage, self.strategy = series, coverage, strategy
+    def __init__(self, series: Array, volumes: Matrix, coverage: Matrix, strategy: str) -> None:
+        self.series, self.volumes, self.coverage, self.strategy = series, volumes, coverage, strategy
+        self.volumes.head(["volume"])
         self.entries: list[dict[str, Any]] = []
         self.first: Denoised | None = None
 
@@ -76,8 +82,9 @@ class Stack:
             If its parcels are not those of the scans before.
         """
         start = self.series.n_rows
-        if scan.series is not None and scan.coverage is not None:
+        if scan.series is not None and scan.coverage is not None and scan.volumes is not None:
             self._check_parcels(scan)
+            self.volumes.append(scan.volumes[:, None])
             self.series.append(scan.series)
             self.coverage.append(scan.coverage[None])
         elif self.first is not None:

@@ -22,6 +22,7 @@ from matplotlib.font_manager import fontManager
 from connect.columns import Values
 from connect.config import suggest
 from connect.errors import UserError
+from connect.functions import Own
 from connect.people import word
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -92,7 +93,7 @@ class Inputs:
         One row per row of ``connectomes``.
     connectomes
         Upper triangles ``(n_scans, n_edges)`` in units of the measure.
-    domain_tests, edge_tests, session_values, people, summary
+    domain_tests, edge_tests, nulls, session_values, people, summary
         What the compare stage found.
     assessments
         What the assess stage found in the primary atlas and measure: a record per denoising strategy in the plan's
@@ -116,6 +117,7 @@ class Inputs:
     connectomes: Values
     domain_tests: pd.DataFrame
     edge_tests: pd.DataFrame
+    nulls: pd.DataFrame
     session_values: pd.DataFrame
     people: pd.DataFrame
     summary: Mapping[str, Any]
@@ -174,6 +176,15 @@ def style_of(recipe: Recipe) -> dict[str, Any]:
     sizes = {key: value * scale for key, value in STYLE.items() if key == "font.size" or key.endswith("labelsize")}
     sizes |= {key: STYLE[key] * scale for key in ("axes.titlesize", "legend.fontsize")}
     return {**STYLE, **sizes, "font.sans-serif": [recipe.font, *STYLE["font.sans-serif"]]}
+
+
+def own_figure(own: Own, inputs: Any, recipe: Recipe) -> Figure:
+    """Return the figure of a function of the user's own; a UserError says what is wrong with it."""
+    must = "a matplotlib Figure"
+    made = own.call(own.load(), must, f"the figure `{recipe.title}`", inputs, recipe)
+    if not isinstance(made, Figure):
+        raise UserError(own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
+    return made
 
 
 def canvas(

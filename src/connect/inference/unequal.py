@@ -45,6 +45,7 @@ def unequal_test(
     n_permutations: int,
     seed: int,
     listeners: Sequence[Listener] = (),
+    first: Sequence[Listener] = (),
 ) -> list[Tested]:
     """Test a contrast in families of columns, each corrected by its own largest |t|, or F of several rows.
 
@@ -65,23 +66,25 @@ def unequal_test(
         Seed of the random ones.
     listeners
         Are given the signed t, or F, of the last family's columns, NaN for those that are not tested.
+    first
+        Are given those of the first family's columns.
     """
     made, values = arms_of(design, arms), side_by_side(families)
     ends = np.cumsum([family.shape[1] for family in families])
     raw, use = _raw(values, design, made)
     family = np.searchsorted(ends, np.arange(len(use)), side="right")[use]
-    prior, last = family == len(families) - 1, use[len(use) - families[-1].shape[1] :]
+    prior, heard = family == len(families) - 1, ((first, 0), (listeners, len(families) - 1))
     observed = _statistic(*moments(raw, made, np.arange(design.n)[None]), made, prior)[0]
     null, growth = _null(raw, space(design), made, prior)
     bars, counts = np.abs(observed) * (1 - TOLERANCE), np.ones(len(observed))
     maxima = [_largest(np.abs(observed)[None], family, len(families))]
-    _tell(listeners, observed[None, prior], last)
+    _tell(heard, observed[None], family, np.split(use, ends[:-1]))
     for moves in _others(design, n_permutations, seed, MANY if isinstance(values, Columns) else MOVES):
         effect, variances = moments(null, made, moves)
         statistic = _statistic((growth[:, :, None] * effect).sum(axis=1), variances, made, prior)
         counts += (np.abs(statistic) >= bars).sum(axis=0)
         maxima.append(_largest(np.abs(statistic), family, len(families)))
-        _tell(listeners, statistic[:, prior], last)
+        _tell(heard, statistic, family, np.split(use, ends[:-1]))
     tops, tests = np.concatenate(maxima), []
     for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
         p, p_fwe = np.full(end - start, np.nan), np.full(end - start, np.nan)
@@ -254,9 +257,16 @@ def _largest(strength: np.ndarray, family: np.ndarray, n_families: int) -> np.nd
     return largest
 
 
-def _tell(listeners: Sequence[Listener], statistic: np.ndarray, use: np.ndarray) -> None:
-    if listeners:
-        full = np.full((len(statistic), len(use)), np.nan, np.float32)
-        full[:, use] = statistic
-        for listener in listeners:
-            listener.add(full)
+def _tell(
+    heard: Sequence[tuple[Sequence[Listener], int]],
+    statistic: np.ndarray,
+    family: np.ndarray,
+    use: Sequence[np.ndarray],
+) -> None:
+    """Give listeners the statistics of the family that they hear ``(n_moves, n_columns)``."""
+    for listeners, number in heard:
+        if listeners:
+            full = np.full((len(statistic), len(use[number])), np.nan, np.float32)
+            full[:, use[number]] = statistic[:, family == number]
+            for listener in listeners:
+                listener.add(full)

@@ -31,7 +31,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
-from connect.words import capitalised, effect_size, in_words
+from connect.words import capitalised, counted, effect_size, in_words
 
 
 def report(  # noqa: PLR0913 - one parameter for each file
@@ -199,7 +199,7 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) 
     lines = [
         f"{summary['question']} {wording.effect(summary)}: {wording.sizes(summary)}, "
         f"p = {numbers.p_value(found['p'], summary['alpha'])} "
-        f"({wording.counted(summary)}); the gate is {summary['gate']}.",
+        f"({counted(summary)}); the gate is {summary['gate']}.",
         f"Analysed: {numbers.people(summary['n'])}{f' ({arms})' if arms else ''}.",
         f"Left out: {len(excluded)} of {len(scans)} scans{_because(excluded)}; "
         f"{numbers.people(len(reasons))}{_because(reasons)}.",
@@ -225,7 +225,7 @@ def _environment() -> Environment:
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
-    made.filters.update(in_words=in_words, effect_size=effect_size, capitalised=capitalised)
+    made.filters.update(counted=counted, in_words=in_words, effect_size=effect_size, capitalised=capitalised)
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),

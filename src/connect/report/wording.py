@@ -10,32 +10,17 @@ from connect.parcels import QUANTITIES
 from connect.report.numbers import MISSING, bounded, missing, number, p_value
 from connect.report.relations import relation_claim
 from connect.settings.model import OUTCOMES, RANKED
-from connect.words import degrees_between, effect_label, effect_size, effect_unit, is_correlated, more_of, uncapitalised
-
-FLIPPED = ("flips", "repeated")
-"""Methods that flip the signs of participants."""
-
-
-def counted(summary: Mapping[str, Any]) -> str:
-    """Return what the primary p-value of a summary was counted from, such as `exact, 2 of 128 sign flips`."""
-    n, p = summary["arrangements"], summary["primary"]["p"]
-    if summary["method"] == "mixed":
-        return "t with Satterthwaite’s degrees of freedom"
-    kind = "sign flips" if summary["method"] in FLIPPED else "permutations"
-    share = "" if missing(p) else f"{round(p * n):,} of "
-    if not summary["enumerated"]:
-        return f"{share}{n:,} random {kind}"
-    return f"{share}all {n:,} {kind}" if covariates(summary) else f"exact, {share}{n:,} {kind}"
-
-
-def covariates(summary: Mapping[str, Any]) -> bool:
-    """Whether the model has more than its effect and an intercept; if so, enumerated p-values are not exact.
-
-    Permuted labels are exact with covariates as well, residuals between arms of unequal variance never.
-    """
-    if summary["method"] in ("labels", "unequal"):
-        return bool(summary["method"] == "unequal")
-    return len(summary["columns"]) > (1 if summary["contrast"] == "mean" or summary["method"] == "repeated" else 2)
+from connect.words import (
+    FLIPPED,
+    degrees_between,
+    effect_label,
+    effect_size,
+    effect_unit,
+    is_approximate,
+    is_correlated,
+    more_of,
+    uncapitalised,
+)
 
 
 def effect(summary: Mapping[str, Any]) -> str:
@@ -220,7 +205,7 @@ def smallest_p(summary: Mapping[str, Any]) -> float:
     if summary["method"] == "mixed":
         return 0.0
     mirrored = summary["method"] in FLIPPED or (len(arms) == 2 and arms[0] == arms[1])
-    ties = 2 if summary["enumerated"] and mirrored and (len(arms) < 2 or not covariates(summary)) else 1
+    ties = 2 if summary["enumerated"] and mirrored and (len(arms) < 2 or not is_approximate(summary)) else 1
     return float(ties / summary["arrangements"])
 
 

@@ -10,6 +10,9 @@ from connect.config import setting
 from connect.errors import UserError
 from connect.functions import Own, kind_or_function
 
+OF_SCANS = "carpet"
+"""The kind of figure that is about a scan."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -24,7 +27,8 @@ class Figure:
     title: str = setting("heading and alternative text in the report")
     caption: str = setting("what the reader sees, for the report")
     kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration",
+        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, null_distribution, relation, motion, "
+        "denoising, qcfc or calibration; carpet if it is about a scan",
         default="",
     )
     function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
@@ -32,9 +36,10 @@ class Figure:
         "in place of `kind`: rows of names of other figures, which become a, b, c ... of one figure in `figures/`",
         default=(),
     )
-    about: Literal["model", "relation", "cohort"] = setting(
+    about: Literal["model", "relation", "cohort", "scan"] = setting(
         "`model`: drawn for every model of the intervention; `relation`: for every model of the slope of "
-        "a phenotype; `cohort`: drawn once, with the primary model, for the quality section",
+        "a phenotype; `cohort`: drawn once, with the primary model, for the quality section; "
+        "`scan`: drawn for every scan",
         default="model",
     )
     cohort: str = setting("cohort of `figures/<name>`; without a name the first of the plan", default="")
@@ -59,9 +64,13 @@ class Figure:
     edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)
 
     def __post_init__(self) -> None:
-        if not self.panels:
-            _ = self.own
-            return
+        if self.panels:
+            self._check_panels()
+        elif self.own is None and (self.kind == OF_SCANS) != (self.about == "scan"):
+            must = f"`about: scan` of the kind `{OF_SCANS}`, and of no other"
+            raise UserError("key about", must, f"`{self.about}` of `{self.kind}`", "correct `about` or `kind`")
+
+    def _check_panels(self) -> None:
         if self.kind or self.function:
             todo = "write one of the two; the panels have kinds in their own files"
             raise UserError("key panels", "`panels`, or a `kind` or `function`", "both", todo)

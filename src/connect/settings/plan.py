@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connect.config import setting
@@ -26,7 +26,8 @@ class Plan:
     strategies: tuple[str, ...] = setting("denoising strategies, the primary one first")
     measures: tuple[str, ...] = setting("connectivity measures, the primary one first")
     figures: tuple[str, ...] = setting(
-        "figures to draw: those about a model for every model of a cohort, those about the cohort once"
+        "figures to draw: those about a model for every model of a cohort, those about the cohort once, one about "
+        "scans for every scan"
     )
     statistics: tuple[str, ...] = setting(
         "statistics of your own, tested beside the domain-level quantities", default=()
@@ -105,6 +106,12 @@ class Plan:
                 panels = ", ".join(panel for row in recipe.panels for panel in row)
                 todo = f"name its panels ({panels}); `snakemake figures/{name}.svg` puts them together"
                 raise UserError(f"{where}, key figures", "figures of one panel", f"`{name}`, which has panels", todo)
+
+    def check_scans(self, names: Sequence[str], where: object) -> None:
+        """Refuse several figures about scans, since each scan has one picture."""
+        if len(names) > 1:
+            must, got = "at most one figure about scans", ", ".join(names)
+            raise UserError(f"{where}, key figures", must, got, "take all but one out")
 
     def pass_of(self, atlas: str) -> str:
         """Return the entry of ``atlases`` (the pass over the images) that reads this atlas."""

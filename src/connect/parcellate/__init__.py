@@ -24,6 +24,7 @@ from connect.parcellate.images import Grid, blamed, check_file, open_run, read_i
 from connect.parcellate.quality import Scale, Voxels
 from connect.parcellate.reduction import Reduced, extract
 from connect.parcellate.weights import in_order
+from connect.progress import progress
 from connect.scans import MISSING, check_columns
 from connect.tables import write_matrix, write_record, written
 
@@ -148,7 +149,9 @@ def _reduce_scan(bold: Path, mask: Path, confounds: Path, chosen: Sequence[Parce
     weights = [put_on_grid(parcellation, run.grid, inside, cache) for parcellation in chosen]
     voxels, weights = in_order(np.flatnonzero(inside.ravel(order="F")), weights)
     scale = Scale(run.slope, run.inter, run.stored.kind in "iu")
-    results, described = extract(run.volumes, voxels, weights, scale, steady)
+    results, described = extract(
+        lambda: progress(run.volumes(), "volumes", run.n_volumes), voxels, weights, scale, steady
+    )
     if not described.data.any():
         must = "voxels in the mask with finite values in every volume, not all zero"
         raise UnusableScan(bold, must, f"none of {len(voxels)}", "fetch or make the image again, or leave the scan out")

@@ -20,7 +20,7 @@ from connect.errors import UnusableScan, UserError
 from connect.layout import bids_label, carpet_name, coverage_name, entities, qc_name, qc_series_name, series_name
 from connect.parcellate.atlases import Parcellation, read_parcellation
 from connect.parcellate.grids import put_on_grid
-from connect.parcellate.images import Grid, blamed, check_file, open_run, read_image
+from connect.parcellate.images import Grid, blamed, check_file, check_grid, open_run, read_image
 from connect.parcellate.quality import Scale, Voxels
 from connect.parcellate.reduction import Reduced, extract
 from connect.parcellate.weights import in_order
@@ -168,9 +168,7 @@ def _read_atlases(paths: Sequence[Path], space: str) -> list[Parcellation]:
 
 def _read_mask(path: Path, grid: Grid) -> np.ndarray:
     own, values = read_image(path, 3, UnusableScan)
-    if not own.matches(grid):
-        todo = "name the mask in the same space and resolution, or leave the scan out"
-        raise UnusableScan(path, f"the grid of the BOLD image: {grid}", own, todo)
+    check_grid(path, own, grid)
     inside: np.ndarray = np.isfinite(values) & (values != 0)
     if not inside.any():
         raise UnusableScan(path, "a mask with voxels in it", "an empty mask", "look at the report of fMRIPrep")

@@ -29,6 +29,10 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that give the linear algebra of numpy one thread, so that results do not depend on their number."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it."""
+
+
 class Flags(argparse.ArgumentParser):
     """An argument parser whose errors have four parts."""
 
@@ -60,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"connect {name}: wrong input\n{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nconnect {name}: interrupted\n")
+        return INTERRUPTED
     return 0
 
 

@@ -8,5 +8,16 @@ STAGES = (
 )
 """The stages of the workflow in the order in which they run: the one list of them."""
 
-COMMANDS = ("init", "index", "gather", "phenotypes", "calibrate", "export", "doctor", "simulate", "reference")
+COMMANDS = (
+    "init",
+    "index",
+    "gather",
+    "phenotypes",
+    "calibrate",
+    "export",
+    "doctor",
+    "simulate",
+    "completion",
+    "reference",
+)
 """Commands of the command line that are no stage."""

@@ -22,6 +22,7 @@ NO_STAGE = ("preprocess",)
 OF_COMMANDS = ("phenotypes",)
 """Rules of commands that are no stage."""
 FAST = (
+    "connect.choices",
     "connect.config",
     "connect.digest",
     "connect.errors",

@@ -51,7 +51,7 @@ def calibrate(config: Path, /, cores: int = 0, calibration: str = "") -> None:
         "--replace-workflow-config",
         "--quiet",
         "rules",
-        "progress",
+        "host",
     ]
     command += ["--config", f"calibration={name}", "--cores", str(cores or os.cpu_count() or 1)]
     if subprocess.run(command, check=False).returncode:

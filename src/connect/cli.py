@@ -29,6 +29,10 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that give the linear algebra of numpy one thread, so that results do not depend on their number."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells give it."""
+
+
 class Flags(argparse.ArgumentParser):
     """An argument parser whose errors have four parts."""
 
@@ -55,25 +59,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(
                 "command line", f"one of: {known}", name, f"run `connect --help`{suggest(name, (*STAGES, *COMMANDS))}"
             )
-        function = getattr(importlib.import_module(f"connect.{name}"), name)
+        function = function_of(name)
         _call(function, vars(parser(function).parse_args(rest)))
     except UserError as error:
         sys.stderr.write(f"connect {name}: wrong input\n{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nconnect {name}: interrupted\n")
+        return INTERRUPTED
     return 0
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """Return the function of a command or stage; its module is imported."""
+    found: Callable[..., Any] = getattr(importlib.import_module(f"connect.{name}"), name)
+    return found
+
+
+def about(name: str) -> str:
+    """Return the first line of the module of a command or stage, without importing it."""
+    path = Path(__file__).with_name(f"{name}.py")
+    source = (path if path.is_file() else path.with_suffix("") / "__init__.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
 
 
 def overview() -> str:
     """Return the help text: every command and stage with the first line of its module, without importing any."""
     lines = ["usage: connect COMMAND [--flag value ...]     connect COMMAND --help", ""]
     for heading, names in (("commands", COMMANDS), ("stages, in the order in which the workflow runs them", STAGES)):
-        lines.append(f"{heading}:")
-        for name in names:
-            path = Path(__file__).with_name(f"{name}.py")
-            source = (path if path.is_file() else path.with_suffix("") / "__init__.py").read_text(encoding="utf-8")
-            first = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
-            lines.append(f"  {name:<12}{first}")
-        lines.append("")
+        lines += [f"{heading}:", *(f"  {name:<12}{about(name)}" for name in names), ""]
     return "\n".join(lines)
 
 
@@ -81,6 +95,13 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
     """Return the argument parser of a stage function: one flag per parameter, positional-only ones without a flag."""
     doc = inspect.getdoc(function) or ""
     made = Flags(prog=f"connect {function.__name__}", description=doc.split("\n\n")[0])
+    add_flags(made, function)
+    return made
+
+
+def add_flags(made: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
+    """Add to an argument parser what a stage function takes."""
+    doc = inspect.getdoc(function) or ""
     helps = dict(
         re.findall(r"^(\w+)\n    (.+?)(?=\n\S|\n\n|\Z)", doc.partition("----------\n")[2], re.MULTILINE | re.DOTALL)
     )
@@ -100,7 +121,6 @@ def parser(function: Callable[..., Any]) -> argparse.ArgumentParser:
             made.add_argument(f"--{name.replace('_', '-')}", dest=name, required=True, **options)
         else:
             made.add_argument(f"--{name.replace('_', '-')}", dest=name, default=parameter.default, **options)
-    return made
 
 
 def _call(function: Callable[..., Any], given: dict[str, Any]) -> None:

@@ -100,10 +100,10 @@ def screen(rows: Path, coverage: Path, cohort: Path, kept: Path, lost: Path) -> 
     table, shares = read_table(rows, NEEDED), read_table(coverage)
     if len(table) != len(shares):
         raise UserError(coverage, f"one row per scan ({len(table)})", f"{len(shares)} rows", "run denoise again")
-    _check_sessions(table, settings, cohort)
-    _check_excluded(table, settings, cohort)
+    check_sessions(table, settings, cohort)
+    check_excluded(table, settings, cohort)
     result = screen_scans(table, shares, settings.limits, settings.sessions, settings.exclude)
-    _check_any(result, settings.limits, cohort)
+    check_any(result, settings.limits, cohort)
     write_table(kept, result.kept, COLUMNS)
     write_table(lost, result.lost)
     for line in notes(result, settings.limits):
@@ -175,6 +175,39 @@ def notes(result: Screened, limits: Limits) -> list[str]:
     return [*left_out, *severe(result.kept, limits), *told(list(changed), "kept scans")]
 
 
+def check_sessions(rows: pd.DataFrame, cohort: Cohort, where: object) -> None:
+    """Raise a UserError unless scans have a session of the cohort file; ``rows`` have a `session_id` each."""
+    found = sorted(set(_labels(rows)))
+    if not set(found) & set(cohort.sessions):
+        got = f"none of them; the file lists {', '.join(cohort.sessions)}"
+        todo = f"correct the labels{suggest(next(iter(cohort.sessions)), found)}"
+        raise UserError(f"{where}, key sessions", f"sessions of the scans table ({', '.join(found)})", got, todo)
+
+
+def check_excluded(rows: pd.DataFrame, cohort: Cohort, where: object) -> None:
+    """Raise a UserError if the cohort file excludes a scan that there is not; ``rows`` have the name `scan` each."""
+    for key in cohort.exclude:
+        if not any(_by_hand(scan, {key: "named"}) for scan in rows["scan"]):
+            todo = f"correct it{suggest(key, rows['scan'])}"
+            raise UserError(f"{where}, key exclude", "entities of the names of scans", f"`{key}`, no scan", todo)
+
+
+def check_any(result: Screened, limits: Limits, where: object) -> None:
+    """Raise a UserError if no scan is kept."""
+    if (result.kept["kept"] == "yes").any():
+        return
+    counts = {str(key): int(count) for key, count in result.causes.sum().items() if count}
+    worst = max(LIMITS, key=lambda key: counts.get(key, 0))
+    if worst in counts:
+        todo = f"loosen the limit `{worst}` ({getattr(limits, worst):g}), which excludes {counts[worst]} scans"
+    else:
+        todo = f"mend the scans; of the first, {result.kept['reason'].iloc[0]}"
+    first = result.kept.iloc[0]
+    shown = ", ".join(f"{key} {count}" for key, count in counts.items())
+    got = f"all {len(result.kept)} excluded: {shown}; {first['scan']}, for one: {first['reason']}"
+    raise UserError(f"{where}, key limits", "limits that at least one scan meets", got, todo)
+
+
 def _reasons(
     rows: pd.DataFrame, share: pd.Series[float], by_hand: pd.Series[str], causes: pd.DataFrame, limits: Limits
 ) -> np.ndarray:
@@ -212,33 +245,3 @@ def _by_hand(scan: str, exclude: Mapping[str, str]) -> str:
 
 def _labels(rows: pd.DataFrame) -> pd.Series[str]:
     return rows["session_id"].fillna("").astype(str).str.removeprefix("ses-")
-
-
-def _check_sessions(rows: pd.DataFrame, cohort: Cohort, where: Path) -> None:
-    found = sorted(set(_labels(rows)))
-    if not set(found) & set(cohort.sessions):
-        got = f"none of them; the file lists {', '.join(cohort.sessions)}"
-        todo = f"correct the labels{suggest(next(iter(cohort.sessions)), found)}"
-        raise UserError(f"{where}, key sessions", f"sessions of the scans table ({', '.join(found)})", got, todo)
-
-
-def _check_excluded(rows: pd.DataFrame, cohort: Cohort, where: Path) -> None:
-    for key in cohort.exclude:
-        if not any(_by_hand(scan, {key: "named"}) for scan in rows["scan"]):
-            todo = f"correct it{suggest(key, rows['scan'])}"
-            raise UserError(f"{where}, key exclude", "entities of the names of scans", f"`{key}`, no scan", todo)
-
-
-def _check_any(result: Screened, limits: Limits, where: Path) -> None:
-    if (result.kept["kept"] == "yes").any():
-        return
-    counts = {str(key): int(count) for key, count in result.causes.sum().items() if count}
-    worst = max(LIMITS, key=lambda key: counts.get(key, 0))
-    if worst in counts:
-        todo = f"loosen the limit `{worst}` ({getattr(limits, worst):g}), which excludes {counts[worst]} scans"
-    else:
-        todo = f"mend the scans; of the first, {result.kept['reason'].iloc[0]}"
-    first = result.kept.iloc[0]
-    shown = ", ".join(f"{key} {count}" for key, count in counts.items())
-    got = f"all {len(result.kept)} excluded: {shown}; {first['scan']}, for one: {first['reason']}"
-    raise UserError(f"{where}, key limits", "limits that at least one scan meets", got, todo)

@@ -80,12 +80,12 @@ def read_study(  # noqa: PLR0913 - one parameter for each file
     screened = read_table(kept, ["participant_id", "session_id", "kept", "reason"])
     subjects = read_people(participants, plan, screened, cohort)
     parts = parts_of(settings.condition, plan, model, phases_of(settings))
-    measured = persons(read_measured(phenotypes), settings, plan, _mean_of(parts, settings))
+    measured = persons(read_measured(phenotypes), settings, plan, mean_of(parts, settings))
     outcome = select(sessions, subjects, screened, settings, parts, plan, model, measured)
     return Study(settings, plan, parcels, domain, rows, subjects, sessions, outcome, model)
 
 
-def _mean_of(parts: Sequence[Part], model: Model) -> Part:
+def mean_of(parts: Sequence[Part], model: Model) -> Part:
     """Return the weights of conditions in what a participant has: those of the model, or a mean over all sessions."""
     if model.outcome != "sessions":
         return parts[0]

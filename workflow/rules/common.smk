@@ -3,35 +3,17 @@ import shlex
 import sys
 from pathlib import Path
 
-from connect.config import Place, parse as parsed, read
+from connect.choices import KINDS, read_choices
+from connect.config import Place, read
 from connect.digest import code
 from connect.errors import UserError
-from connect.files import OF_COHORT, check_fetched, pins_of, read_files
+from connect.files import OF_COHORT, pins_of
 from connect.layout import DATA, braced, choice, files_table, scans_table
-from connect.scans import MISSING, read_scans
-from connect.settings.atlas import Atlas
-from connect.settings.calibration import Calibration
-from connect.settings.cohort import Cohort
-from connect.settings.domains import Domains
+from connect.scans import MISSING
 from connect.settings.figure import Figure
-from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.phenotype import PARTICIPANTS, Phenotype
-from connect.settings.plan import Plan
-from connect.settings.statistic import Statistic
-from connect.settings.strategy import Strategy
 from connect.shown import models_shown, question_of, universe_of
-
-KINDS = {
-    "atlases": Atlas,
-    "domains": Domains,
-    "strategies": Strategy,
-    "measures": Measure,
-    "statistics": Statistic,
-    "models": Model,
-    "figures": Figure,
-    "calibrations": Calibration,
-}
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
@@ -39,28 +21,14 @@ try:
     if moved != "config":
         todo = 'write `replace_prefix: {"results/": "<folder>/results/", "logs/": "<folder>/logs/"}`'
         raise UserError("module of the Snakefile, prefix", "one that leaves `config` where it is", moved, todo)
-    PLAN = parsed(Plan, config, Place("config/config.yaml", Path()))
-    COHORTS = {name: read(Cohort, choice("cohorts", name)) for name in PLAN.cohorts}
-    PLAN = PLAN.completed({name: cohort.models for name, cohort in COHORTS.items()}, "config/config.yaml")
-    CHOICES = {kind: {name: read(KINDS[kind], choice(kind, name)) for name in PLAN.named[kind]} for kind in KINDS}
-    named = dict.fromkeys(name for model in CHOICES["models"].values() for name in model.phenotypes)
-    CHOICES["phenotypes"] = {name: read(Phenotype, choice("phenotypes", name)) for name in named}
-    for settings in (*CHOICES["measures"].values(), *CHOICES["statistics"].values(), *CHOICES["figures"].values()):
-        if settings.own:
-            settings.own.check()
-    PLAN.check_figures(CHOICES["figures"], "config/config.yaml")
-    OF_SCANS = [name for name, figure in CHOICES["figures"].items() if figure.about == "scan"]
-    PLAN.check_scans(OF_SCANS, "config/config.yaml")
-    SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
-    FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
-    for name, cohort in COHORTS.items():
-        check_fetched(cohort, name, name in FETCHED, choice("cohorts", name))
-    for cohort, scans in SCANS.items():
-        for name, atlas in CHOICES["atlases"].items():
-            atlas.check_space(choice("atlases", name), {scan.space for scan in scans}, scans_table(cohort))
+    read_plan = read_choices(config, Place("config/config.yaml", Path()))
 except UserError as error:
     sys.stderr.write(f"connect: wrong input\n{error}\n")
     sys.exit(2)
+PLAN, COHORTS, CHOICES, SCANS, FETCHED = (
+    getattr(read_plan, name) for name in ("plan", "cohorts", "named", "scans", "files")
+)
+OF_SCANS = [name for name, figure in CHOICES["figures"].items() if figure.about == "scan"]
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
 DATED = {name: cohort.date_files({scan.participant_id for scan in SCANS[name]}) for name, cohort in COHORTS.items()}

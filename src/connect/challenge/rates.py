@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from connect.compare.networks import EdgeNetworks
 from connect.errors import UserError
 from connect.methods import METHODS
 from connect.parcels import Block
+from connect.progress import progress
 from connect.question import Family, Question, question
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.model import Model
@@ -133,10 +134,11 @@ def rates(trial: Trial, sets: int, seed: int, threads: int) -> pd.DataFrame:
     """
     batches = [range(start, min(start + BATCH, sets)) for start in range(0, sets, BATCH)]
     if threads == 1:
-        passed = [_passed(trial, seed, batch) for batch in batches]
+        passed = list(_shown((_passed(trial, seed, batch) for batch in batches), trial.name, sets))
     else:
         with ProcessPoolExecutor(threads) as pool:
-            passed = list(pool.map(_passed, [trial] * len(batches), [seed] * len(batches), batches))
+            each = pool.map(_passed, [trial] * len(batches), [seed] * len(batches), batches)
+            passed = list(_shown(each, trial.name, sets))
     outcomes = np.concatenate(passed)
     tested, counts = np.isfinite(outcomes).sum(axis=0), np.nansum(outcomes, axis=0)
     found = []
@@ -205,6 +207,10 @@ def verdict(count: int, sets: int, alpha: float) -> str:
     if stats.binom.sf(count - 1, sets, alpha) < SURE:
         return "nearly holds" if count <= NEARLY * alpha * sets else "fails"
     return "conservative" if stats.binom.cdf(count, sets, alpha) < SURE else "holds"
+
+
+def _shown(passed: Iterable[np.ndarray], name: str, sets: int) -> Iterable[np.ndarray]:
+    return progress(passed, f"data sets, {name}", sets, size=len)
 
 
 def _passed(trial: Trial, seed: int, batch: Sequence[int]) -> np.ndarray:

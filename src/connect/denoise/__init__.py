@@ -19,6 +19,7 @@ from connect.denoise.confounds import read_confounds
 from connect.denoise.stack import QUALITY, Denoised, Stack
 from connect.errors import UnusableScan, UserError
 from connect.layout import coverage_name, qc_name, series_name
+from connect.progress import progress
 from connect.scans import Scan, read_scans
 from connect.settings.strategy import Strategy
 from connect.tables import (
@@ -72,7 +73,8 @@ def denoise(  # noqa: PLR0913 - one parameter for each file
     settings = read(Strategy, strategy)
     with array_written(series) as array, matrix_written(volumes) as kept, matrix_written(coverage) as matrix:
         together = Stack(array, kept, matrix, strategy.stem)
-        for scan in read_scans(scans):
+        listed = read_scans(scans)
+        for scan in progress(listed, "scans denoised", len(listed)):
             try:
                 one = _denoise_scan(scan, raw / scan.name, derivatives / scan.confounds, atlas.stem, settings)
             except UserError as error:

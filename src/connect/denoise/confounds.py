@@ -78,7 +78,7 @@ def read_confounds(path: Path, strategy: Strategy, n_volumes: int | None = None)
     columns = read_header(path)
     if columns == [""]:
         raise UnusableScan(path, "a confounds table", "an empty file", _AGAIN)
-    names = _choose(path, columns, strategy)
+    names = columns_of(path, columns, strategy)
     others = [name for name in (FD, DVARS, *non_steady(columns)) if name in columns]
     table = _read(path, [*names, *others], columns)
     if n_volumes is not None and len(table) != n_volumes:
@@ -97,8 +97,23 @@ def read_confounds(path: Path, strategy: Strategy, n_volumes: int | None = None)
     return Confounds(matrix, tuple(names), kept, fd)
 
 
-def _choose(path: Path, columns: Sequence[str], strategy: Strategy) -> list[str]:
-    """Return the columns that a strategy regresses out of a table that holds all that it needs."""
+def columns_of(path: Path, columns: Sequence[str], strategy: Strategy) -> list[str]:
+    """Return the columns that a strategy regresses out of a table.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        All of its columns.
+    strategy
+        Which confounds, and the censoring.
+
+    Raises
+    ------
+    UserError
+        If a column that the strategy needs is missing, or the sidecar that says what each CompCor component is.
+    """
     if old := outdated(columns):
         got = f"{', '.join(old[:3])}, as fMRIPrep 1.1 and older named its columns"
         raise UserError(path, "a table of fMRIPrep 1.2 or newer", got, "run a newer fMRIPrep")

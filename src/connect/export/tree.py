@@ -6,9 +6,6 @@ Arrays are opened anew for each scan, so that memory does not grow with their nu
 from __future__ import annotations
 
 import shutil
-import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from connect.export.chosen import Chosen
@@ -19,11 +16,9 @@ from connect.export.sidecars import COVERAGE, MOTION, described, raw_sidecar
 from connect.export.sources import Source, find_source
 from connect.export.universe import open_universe, write_group, write_scan
 from connect.layout import coverage_name, qc_series_name, series_name
+from connect.progress import progress
 from connect.scans import Scan
 from connect.tables import read_record, write_record
-
-EVERY = 10.0
-"""Seconds between two lines of progress."""
 
 
 def write_tree(chosen: Chosen, folder: Path, to: Path) -> None:
@@ -39,33 +34,15 @@ def write_tree(chosen: Chosen, folder: Path, to: Path) -> None:
         Where it will be, to which addresses are relative.
     """
     source = find_source(chosen.settings, chosen.scans, chosen.files)
-    progress = _Progress(len(chosen.scans) * len(chosen.atlases) * (1 + len(chosen.strategies)))
     write_dataset(chosen, source, folder, to)
     for atlas in chosen.atlases:
-        for scan in chosen.scans:
+        for scan in progress(chosen.scans, f"scans, {atlas} as measured", len(chosen.scans)):
             _write_raw(chosen, source, folder, atlas, scan)
-            progress.step()
         for strategy in chosen.strategies:
             universe = open_universe(chosen, atlas, strategy)
-            for scan in chosen.scans:
+            for scan in progress(chosen.scans, f"scans, {atlas}, {strategy}", len(chosen.scans)):
                 write_scan(universe, source, folder, scan)
-                progress.step()
             write_group(universe, folder)
-
-
-@dataclass
-class _Progress:
-    """Says on standard error how far the export is, if it takes long."""
-
-    total: int
-    done: int = 0
-    told: float = field(default_factory=time.monotonic)
-
-    def step(self) -> None:
-        self.done += 1
-        if time.monotonic() - self.told > EVERY:
-            self.told = time.monotonic()
-            sys.stderr.write(f"connect export: {self.done} of {self.total} steps\n")
 
 
 def _write_raw(chosen: Chosen, source: Source, folder: Path, atlas: str, scan: Scan) -> None:

@@ -79,7 +79,7 @@ def index(
         scans, files, origin, notes = _of_accession(str(source), cohort, selection)
         notes.append(f"to be fetched: {told_size(files)}")
     else:
-        scans, origin, notes = _of_folder(Path(source), selection)
+        scans, origin, notes = of_folder(Path(source), selection)
         files = []
     if files:
         with written(pins) as aside:
@@ -95,7 +95,8 @@ def index(
     sys.stdout.write(f"{told}\nwrote {table}\nnext: {then if can_compare else 'index again'}\n")
 
 
-def _of_folder(fmriprep: Path, selection: Selection) -> tuple[list[Scan], Origin, list[str]]:
+def of_folder(fmriprep: Path, selection: Selection) -> tuple[list[Scan], Origin, list[str]]:
+    """Return the scans of an fMRIPrep folder, where the data of the cohort are, and what the user has to know."""
     around = sources(fmriprep)
     scans, notes = find_scans(Folder(fmriprep), [Folder(folder) for folder in around], selection)
     table = find_participants((fmriprep, *around), {scan.participant_id for scan in scans})

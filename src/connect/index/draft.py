@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,12 @@ Phase = Literal["pre", "post"]
 WORDS: Mapping[Phase, tuple[str, str]] = {"pre": ("pre|base", "1"), "post": ("post|follow", "2")}
 """What a session label of each phase tends to contain: words, and where no label has one, a digit."""
 
+
+GUESSED = [
+    "# CHECK: the phases are guessed from the labels. `weeks` since the first session can stand beside them:",
+    "# `{phase: post, weeks: 8}`.",
+]
+"""Comment above sessions of which nobody has said what they mean."""
 
 EVERYTHING = Selection()
 """What is selected without a choice."""
@@ -57,6 +63,28 @@ class Origin:
     source: str = ""
     fetched: bool = False
     preprocess: Preprocess | None = None
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What somebody has said of a cohort, so that it need not be guessed.
+
+    Attributes
+    ----------
+    phases
+        Phase of each session that is compared, by its label.
+    weeks
+        Weeks from before to after; None if they are not known or not the same for everyone.
+    dated
+        Whether `sub-*_sessions.tsv` has the dates of sessions.
+    columns
+        New columns of the participants: the columns of the table whose values they have.
+    """
+
+    phases: Mapping[str, Phase]
+    weeks: float | None = None
+    dated: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_draft(sheet: Path, origin: Origin, scans: Sequence[Scan], selection: Selection) -> list[str]:
@@ -114,7 +142,9 @@ def guess_phases(labels: Sequence[str]) -> dict[str, Phase]:
     return guessed
 
 
-def draft(sheet: Path, origin: Origin, labels: Sequence[str], selection: Selection = EVERYTHING) -> str:
+def draft(
+    sheet: Path, origin: Origin, labels: Sequence[str], selection: Selection = EVERYTHING, meant: Meant | None = None
+) -> str:
     """Return the text of a cohort file.
 
     Parameters
@@ -127,21 +157,23 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str], selection: Selecti
         Session labels.
     selection
         Which images are scans, and what tells sessions apart.
+    meant
+        What need not be guessed.
     """
     entries = {
         "title": origin.title or sheet.stem,
-        "derivatives": _relative(origin.derivatives, sheet.parent),
-        "participants": _relative(origin.participants or origin.derivatives / "participants.tsv", sheet.parent),
+        "derivatives": relative(origin.derivatives, sheet.parent),
+        "participants": relative(origin.participants or origin.derivatives / "participants.tsv", sheet.parent),
         **({"source": origin.source} if origin.source else {}),
     }
-    phases = guess_phases(labels)
+    phases = meant.phases if meant else guess_phases(labels)
     others = [label for label in labels if label not in phases]
     lines = [f"{key}: {_quoted(value)}" for key, value in entries.items()]
     if origin.preprocess:
         lines += [
             "# fMRIPrep makes the derivatives of the raw scans; `--fs-no-reconall` saves hours and the surfaces.",
             "preprocess:",
-            f"  raw: {_quoted(_relative(origin.preprocess.raw, sheet.parent))}",
+            f"  raw: {_quoted(relative(origin.preprocess.raw, sheet.parent))}",
             f"  space: {_quoted(origin.preprocess.space)}",
             f"  arguments: {_quoted(origin.preprocess.arguments)}",
         ]
@@ -152,12 +184,20 @@ def draft(sheet: Path, origin: Origin, labels: Sequence[str], selection: Selecti
     if origin.participants is None:
         lines.append("# CHECK: no participants.tsv was found; correct its path.")
     lines += _of_selection(selection)
-    lines += ["# CHECK: the phases are guessed from the labels. `weeks` since the first session can stand beside them:"]
-    lines += ["# `{phase: post, weeks: 8}`.", "sessions:"]
-    lines += [f"  {_quoted(label)}: {{phase: {phase}}}" for label, phase in phases.items()]
+    if meant is None:
+        lines += [
+            "# CHECK: the phases are guessed from the labels. `weeks` since the first session can stand beside them:"
+        ]
+        lines += ["# `{phase: post, weeks: 8}`."]
+    lines += ["sessions:"]
+    lines += [f"  {_quoted(label)}: {{{_meaning(phase, meant)}}}" for label, phase in phases.items()]
     if others:
         lines += ["  # Not compared. With further sessions, each needs a condition, those above too:"]
         lines += [f"  # {_quoted(label)}: {{phase: {_phase(label)}, condition: NAME}}" for label in others]
+    if meant and meant.dated:
+        lines += ["dates: {}"]
+    if meant and meant.columns:
+        lines += ["columns:", *(f"  {name}: {{column: {_quoted(own)}}}" for name, own in meant.columns.items())]
     return "\n".join([*lines, ""])
 
 
@@ -165,6 +205,16 @@ def find_participants(folders: Iterable[Path], people: Collection[str]) -> Path 
     """Return the first participants.tsv in some folders that lists some of these people."""
     tables = (folder / "participants.tsv" for folder in folders)
     return next((table for table in tables if table.is_file() and people_of(_text(table)) & set(people)), None)
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder if both are in the project or beside it, else absolute."""
+    target, start = Path(os.path.normpath(path.absolute())), folder.resolve()
+    beside = Path.cwd().parent
+    near = Path.cwd() if beside == Path(beside.anchor) else beside
+    if target.is_relative_to(near) and start.is_relative_to(near):
+        return Path(os.path.relpath(target, start)).as_posix()
+    return target.as_posix()
 
 
 def _review(sheet: Path, origin: Origin, scans: Sequence[Scan]) -> Iterator[str]:
@@ -193,6 +243,13 @@ def _match(labels: Sequence[str], phase: Phase) -> str | None:
     return None
 
 
+def _meaning(phase: Phase, meant: Meant | None) -> str:
+    """Return what a session stands for, as YAML."""
+    if meant is None or meant.weeks is None:
+        return f"phase: {phase}"
+    return f"phase: {phase}, weeks: {meant.weeks if phase == 'post' else 0:g}"
+
+
 def _phase(label: str) -> Phase:
     return "pre" if _match([label], "pre") else "post"
 
@@ -206,16 +263,6 @@ def _of_selection(selection: Selection) -> list[str]:
     chosen = {key: value for key, value in vars(selection).items() if value != getattr(EVERYTHING, key)}
     plain = json.loads(json.dumps(chosen))
     return yaml.safe_dump({"selection": plain}, sort_keys=False).rstrip("\n").split("\n") if chosen else []
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """Return a path relative to a folder if both are in the project or beside it, else absolute."""
-    target, start = Path(os.path.normpath(path.absolute())), folder.resolve()
-    beside = Path.cwd().parent
-    near = Path.cwd() if beside == Path(beside.anchor) else beside
-    if target.is_relative_to(near) and start.is_relative_to(near):
-        return Path(os.path.relpath(target, start)).as_posix()
-    return target.as_posix()
 
 
 def _quoted(text: str) -> str:

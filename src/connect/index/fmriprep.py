@@ -15,6 +15,7 @@ from connect.index.selection import Bolds, choose_labels, few
 from connect.index.timing import BOLD, Timing, own_sidecar, read_timing
 from connect.index.trees import Tree
 from connect.layout import entities
+from connect.progress import progress
 from connect.scans import Scan
 from connect.settings.cohort import Selection
 
@@ -51,7 +52,7 @@ def find_scans(tree: Tree, raws: Sequence[Tree], selection: Selection) -> tuple[
     bolds, space_notes = choose_space(chosen, selection.space)
     partners, partner_notes = _partners(tree, bolds)
     tree.prepare([*bolds, *(sidecar for path in bolds if (sidecar := own_sidecar(path)) in tree.files)])
-    timings = {path: read_timing(tree, path) for path in bolds}
+    timings = {path: read_timing(tree, path) for path in progress(bolds, "headers of images", len(bolds))}
     scanners, scanner_notes = read_scanners(tree, raws, {path: _run(path) for path in bolds})
     found = [_scan(path, parts, timings[path], scanners[path], *partners[path]) for path, parts in bolds.items()]
     scans, label_notes = label_sessions(found, selection.sessions_by, [tree, *raws])

@@ -7,13 +7,14 @@ rearrangements than asked for, all are enumerated; else a random sample is drawn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations, islice, product
 from math import factorial, prod
 
 import numpy as np
 
 from connect.design import Design
+from connect.progress import progress
 
 
 class Arrangements:
@@ -40,8 +41,11 @@ class Arrangements:
         self.enumerated = self.possible <= n_permutations + 1
         self.count = self.possible if self.enumerated else n_permutations + 1
 
-    def blocks(self, size: int) -> Iterator[np.ndarray]:
+    def blocks(self, size: int) -> Iterable[np.ndarray]:
         """Give blocks of at most ``size`` arrangements: ``(n_block, n)`` signs for sign flips, else row numbers."""
+        return progress(self._blocks(size), "permutations", self.count, size=len)
+
+    def _blocks(self, size: int) -> Iterator[np.ndarray]:
         identity = np.ones(self.design.n) if self.design.flips else np.arange(self.design.n)
         if self.enumerated:
             rows = chain([identity], self._all(identity))

@@ -20,10 +20,11 @@ from connect.errors import UnusableScan, UserError
 from connect.layout import bids_label, carpet_name, coverage_name, entities, qc_name, qc_series_name, series_name
 from connect.parcellate.atlases import Parcellation, read_parcellation
 from connect.parcellate.grids import put_on_grid
-from connect.parcellate.images import Grid, blamed, check_file, open_run, read_image
+from connect.parcellate.images import Grid, blamed, check_file, check_grid, open_run, read_image
 from connect.parcellate.quality import Scale, Voxels
 from connect.parcellate.reduction import Reduced, extract
 from connect.parcellate.weights import in_order
+from connect.progress import progress
 from connect.scans import MISSING, check_columns
 from connect.tables import write_matrix, write_record, written
 
@@ -148,7 +149,9 @@ def _reduce_scan(bold: Path, mask: Path, confounds: Path, chosen: Sequence[Parce
     weights = [put_on_grid(parcellation, run.grid, inside, cache) for parcellation in chosen]
     voxels, weights = in_order(np.flatnonzero(inside.ravel(order="F")), weights)
     scale = Scale(run.slope, run.inter, run.stored.kind in "iu")
-    results, described = extract(run.volumes, voxels, weights, scale, steady)
+    results, described = extract(
+        lambda: progress(run.volumes(), "volumes", run.n_volumes), voxels, weights, scale, steady
+    )
     if not described.data.any():
         must = "voxels in the mask with finite values in every volume, not all zero"
         raise UnusableScan(bold, must, f"none of {len(voxels)}", "fetch or make the image again, or leave the scan out")
@@ -165,9 +168,7 @@ def _read_atlases(paths: Sequence[Path], space: str) -> list[Parcellation]:
 
 def _read_mask(path: Path, grid: Grid) -> np.ndarray:
     own, values = read_image(path, 3, UnusableScan)
-    if not own.matches(grid):
-        todo = "name the mask in the same space and resolution, or leave the scan out"
-        raise UnusableScan(path, f"the grid of the BOLD image: {grid}", own, todo)
+    check_grid(path, own, grid)
     inside: np.ndarray = np.isfinite(values) & (values != 0)
     if not inside.any():
         raise UnusableScan(path, "a mask with voxels in it", "an empty mask", "look at the report of fMRIPrep")

@@ -174,6 +174,24 @@ def read_image(path: Path, n_axes: int, blame: type[UserError]) -> tuple[Grid, n
     return _grid(image, path, blame), values.reshape(shape[:n_axes])
 
 
+def read_grid(path: Path, blame: type[UserError]) -> Grid:
+    """Read the grid of an image from its header.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no NIfTI image, or its header does not say where its voxels are (``blame``).
+    """
+    return _grid(_open(path, "a NIfTI image", blame), path, blame)
+
+
+def check_grid(path: Path, own: Grid, grid: Grid) -> None:
+    """Raise an UnusableScan unless a mask, whose grid is ``own``, has that of the BOLD image."""
+    if not own.matches(grid):
+        todo = "name the mask in the same space and resolution, or leave the scan out"
+        raise UnusableScan(path, f"the grid of the BOLD image: {grid}", own, todo)
+
+
 def check_file(path: Path) -> None:
     """Raise a UserError if a file is missing."""
     if not path.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connect.config import setting
@@ -96,7 +96,7 @@ class Plan:
         Raises
         ------
         UserError
-            If one shows a calibration in a plan without one, or is made of panels.
+            If one shows a calibration in a plan without one, is made of panels, or is the second about scans.
         """
         for name, recipe in recipes.items():
             if recipe.kind == "calibration" and not self.calibration:
@@ -106,12 +106,10 @@ class Plan:
                 panels = ", ".join(panel for row in recipe.panels for panel in row)
                 todo = f"name its panels ({panels}); `snakemake figures/{name}.svg` puts them together"
                 raise UserError(f"{where}, key figures", "figures of one panel", f"`{name}`, which has panels", todo)
-
-    def check_scans(self, names: Sequence[str], where: object) -> None:
-        """Refuse several figures about scans, since each scan has one picture."""
-        if len(names) > 1:
-            must, got = "at most one figure about scans", ", ".join(names)
-            raise UserError(f"{where}, key figures", must, got, "take all but one out")
+        of_scans = [name for name, recipe in recipes.items() if recipe.about == "scan"]
+        if len(of_scans) > 1:
+            must = "at most one figure about scans, since each scan has one picture"
+            raise UserError(f"{where}, key figures", must, ", ".join(of_scans), "take all but one out")
 
     def pass_of(self, atlas: str) -> str:
         """Return the entry of ``atlases`` (the pass over the images) that reads this atlas."""

@@ -7,16 +7,18 @@ Okabe and Ito (2008), which readers with any colour vision can tell apart.
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from connect.columns import Values
 from connect.config import suggest
@@ -44,6 +46,10 @@ VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 
 NO_VALUE = "#B3B3B3"
 FIRM = "\N{NO-BREAK SPACE}"
+MM_PER_POINT = 25.4 / 72
+
+SMALL = 6.0
+"""Size of the smallest letters (points), which journals ask for."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -91,7 +97,7 @@ class Inputs:
         One row per row of ``connectomes``.
     connectomes
         Upper triangles ``(n_scans, n_edges)`` in units of the measure.
-    domain_tests, edge_tests, session_values, people, summary
+    domain_tests, network_tests, edge_tests, session_values, people, summary
         What the compare stage found.
     assessments
         What the assess stage found in the primary atlas and measure: a record per denoising strategy in the plan's
@@ -100,6 +106,8 @@ class Inputs:
         Each edge of the primary universe, with its distance (mm) and the QC-FC of level and change.
     rates
         How often the tests found something where nothing was, if the plan has a calibration.
+    universes
+        What the model found in every universe, a summary each, if the figure shows them.
     """
 
     atlas: Atlas
@@ -114,6 +122,7 @@ class Inputs:
     scans: pd.DataFrame
     connectomes: Values
     domain_tests: pd.DataFrame
+    network_tests: pd.DataFrame
     edge_tests: pd.DataFrame
     session_values: pd.DataFrame
     people: pd.DataFrame
@@ -121,6 +130,7 @@ class Inputs:
     assessments: Sequence[Mapping[str, Any]]
     qcfc: pd.DataFrame
     rates: pd.DataFrame | None = None
+    universes: Sequence[Mapping[str, Any]] = ()
 
     @property
     def arm_column(self) -> str:
@@ -171,10 +181,29 @@ def signed_colours(recipe: Recipe) -> Colormap:
     return colormaps[recipe.colour_map].with_extremes(bad=NO_VALUE)
 
 
-def wrapped(text: str, width: float) -> str:
-    """Break a text into lines that fit a width (mm) at the size of labels."""
-    millimetres_per_letter = 1.4
-    return textwrap.fill(text, max(8, int(width / millimetres_per_letter)))
+def wrapped(text: str, width: float, size: float | None = None) -> str:
+    """Break a text into lines that fit a width (mm; 10 at least), at a size in points or else that of labels.
+
+    Lines break at blanks and behind hyphens, and inside a word only if it is wider than a line.
+    """
+    width, bound = max(10.0, width), text.replace(" − ", f"{FIRM}−{FIRM}")
+    pieces, lines = re.split(r"([ \n]+|(?<=\w-)(?=\w))", bound), [""]
+    for blank, piece in zip(["", *pieces[1::2]], pieces[::2], strict=True):
+        if not lines[-1] or length_of(lines[-1] + blank + piece, size) <= width:
+            lines[-1] += blank + piece
+        else:
+            lines.append(piece)
+        while len(lines[-1]) > 1 and length_of(lines[-1], size) > width:
+            last = lines.pop()
+            fit = next((n for n in range(len(last) - 1, 1, -1) if length_of(last[:n], size) <= width), 1)
+            lines += [last[:fit], last[fit:]]
+    return "\n".join(lines)
+
+
+def length_of(text: str, size: float | None = None) -> float:
+    """Return the length of a line of text (mm), at a size in points or else that of labels."""
+    letters = FontProperties(size=rcParams["axes.labelsize"] if size is None else size)
+    return float(text_to_path.get_text_width_height_descent(text, letters, ismath=False)[0]) * MM_PER_POINT
 
 
 def with_arms(people: pd.DataFrame, column: str) -> pd.DataFrame:

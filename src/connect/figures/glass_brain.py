@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from connect.errors import UserError
 from connect.figures import (
     DOMAIN_COLOURS,
+    FIRM,
     Inputs,
     canvas,
     correction,
@@ -63,9 +64,12 @@ def coordinates(inputs: Inputs) -> np.ndarray:
     return inputs.parcels[list(AXES)].to_numpy(dtype=float)
 
 
-def strongest(inputs: Inputs, count: int) -> np.ndarray:
-    """Return the edges of the emotion x cognition block with the largest |t|, at most ``count``, strongest first."""
-    inside = _tested(inputs)
+def strongest(inputs: Inputs, count: int, *, everywhere: bool = False) -> np.ndarray:
+    """Return the edges with the largest |t|, at most ``count``, strongest first.
+
+    They are those of the emotion x cognition block, or of the whole brain if ``everywhere``.
+    """
+    inside = tested(inputs) if everywhere else _of_block(inputs)
     t = np.abs(inputs.edge_tests["statistic"].to_numpy()[inside])
     ranked: np.ndarray = inside[np.argsort(-t, kind="stable")][:count]
     return ranked
@@ -78,14 +82,20 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
         return f"No edge of the {block} could be tested."
     survive = int(survivors(inputs)[chosen].sum())
     return (
-        f"{effect_label(inputs.summary)}: the {chosen.size} of {_tested(inputs).size} tested edges of the {block} with "
-        f"the largest |t|; surviving among them: {survive} ({correction(inputs)}); n = {inputs.summary['n']}."
+        f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size} tested edges of the {block} "
+        f"with the largest |t|; surviving among them: {survive} ({correction(inputs)}); "
+        f"n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 
 
-def _tested(inputs: Inputs) -> np.ndarray:
+def tested(inputs: Inputs) -> np.ndarray:
+    """Return the edges that could be tested."""
+    return np.flatnonzero(inputs.edge_tests["statistic"].notna())
+
+
+def _of_block(inputs: Inputs) -> np.ndarray:
     """Return the edges of the emotion x cognition block that could be tested."""
-    return np.flatnonzero(domain_edges(inputs.domain)[PRIMARY] & inputs.edge_tests["statistic"].notna().to_numpy())
+    return np.intersect1d(tested(inputs), np.flatnonzero(domain_edges(inputs.domain)[PRIMARY]))
 
 
 def _brains(axes: Axes, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 import connect.draw
 from connect.assess import assess
@@ -24,7 +26,7 @@ from connect.compare import compare
 from connect.digest import modules
 from connect.draw import draw
 from connect.errors import UserError
-from connect.figures import FIGURES, FIRM, Inputs, correction, form_of, number, with_arms
+from connect.figures import FIGURES, FIRM, STYLE, Inputs, correction, form_of, number, with_arms
 from connect.figures import denoising as denoising_figure
 from connect.figures.glass_brain import strongest
 from connect.figures.matrix import arrange, outlines, phase_means, robust_limit, spread, square
@@ -54,6 +56,7 @@ def make(
     effect: float = 0.4,
     missing: Sequence[int] = (),
     network: Sequence[str] = NETWORKS * 4,
+    names: Sequence[str] = ("training", "waiting"),
 ) -> dict[str, Any]:
     """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it."""
     rng = np.random.default_rng(3)
@@ -85,7 +88,7 @@ def make(
     write_table(folder / "kept.tsv", table)
     write_table(folder / "scans.tsv", kept_rows)
     write_array(folder / "connectomes.npy", np.array(edges))
-    group = ["training" if k % 2 == 0 else "waiting" for k in range(n)]
+    group = [names[k % len(names)] for k in range(n)]
     people = pd.DataFrame(
         {"participant_id": [f"sub-{k:02d}" for k in range(n)], "group": group, "age": range(20, 20 + n)}
     )
@@ -107,10 +110,9 @@ def make(
     inputs = {name: folder / f"{name}.yaml" for name in choices}
     inputs |= {name: folder / f"{name}.tsv" for name in ("kept", "scans")}
     inputs["connectomes"] = folder / "connectomes.npy"
-    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "values")}
+    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "network_tests", "edge_tests", "values")}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
-    other = {"participants": folder / "people.tsv", "network_tests": folder / "network_tests.tsv"}
-    other |= {"components": folder / "components.tsv"}
+    other = {"participants": folder / "people.tsv", "components": folder / "components.tsv"}
     if "phenotypes" in model:
         values = {(f"sub-{k:02d}", label): rng.uniform(5, 50) for k in range(n) for label in sessions}
         measured = write_phenotype(folder / "oxytocin.tsv", values)
@@ -120,7 +122,17 @@ def make(
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
         **assessed(folder, inputs),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
+        **elsewhere(folder),
     }
+
+
+def elsewhere(folder: Path) -> dict[str, Any]:
+    """Write the summary of another universe, in which the effect is half as large and found of fewer."""
+    summary = read_record(folder / "summary.json")
+    half = {key: value and value / 2 for key, value in summary["primary"].items() if key != "p"}
+    other = {**summary, "strategy": "scrubbing", "n": summary["n"] - 1, "primary": {**half, "p": 0.5}}
+    write_record(folder / "elsewhere.json", other)
+    return {"universes": [folder / "summary.json", folder / "elsewhere.json"]}
 
 
 def challenged(folder: Path, method: str) -> dict[str, Any]:
@@ -152,6 +164,7 @@ def assessed(folder: Path, inputs: Mapping[str, Path]) -> dict[str, Any]:
     return {"assessments": [first, second], "qcfc": folder / "qcfc.tsv"}
 
 
+LONG = ("cognitive behavioural therapy with exercises at home", "treatment as usual")
 ARMS = {"formula": "~ group", "contrast": "group[training] - group[waiting]", "test": "residuals"}
 MEAN = {"formula": "~ 1", "contrast": "mean"}
 RELATION = {"formula": "~ oxytocin_change", "contrast": "oxytocin_change", "phenotypes": ["oxytocin"]}
@@ -171,6 +184,15 @@ def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = {**MEAN, "condition": "drug - placebo"}
     return make(tmp_path_factory.mktemp("drug"), conditions=("drug", "placebo"), model=model)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Six arms, some with long names, each under two conditions."""
+    model = {"formula": "~ group", "contrast": "group", "condition": "drug - placebo", "test": "residuals"}
+    names = [*LONG, "yoga", "sports", "waiting", "no treatment"]
+    folder = tmp_path_factory.mktemp("crowded")
+    return make(folder, n=24, conditions=("drug", "placebo"), model=model, names=names)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +258,7 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
         "import sys; from pathlib import Path; from connect.draw import draw\n"
         "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
-        "paths = {name: found if name in ('assessments', 'rates') else found[0] for name, found in paths.items()}\n"
+        "paths = {name: found if name in ('assessments', 'rates', 'universes') else found[0] for name, found in paths.items()}\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
         "    draw(recipe, **paths, **out)\n"
@@ -410,7 +432,7 @@ def test_changes_agree_with_the_summary(arms: dict[str, Any], drawn: Drawn) -> N
 def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(drug, "slopegraph")
     titles = [axes.get_title() for axes in made.axes[:2]]
-    assert titles == ["all participants, drug\nn = 7", "all participants, placebo\nn = 7"]
+    assert titles == ["drug\nn = 7", "placebo\nn = 7"]
     assert [len(joined(axes)) for axes in made.axes[:2]] == [7, 7]
     wide = inputs.session_values.pivot_table(index="participant_id", columns=["condition", "phase"], values="between")
     expected = (wide["drug", "post"] - wide["drug", "pre"]) - (wide["placebo", "post"] - wide["placebo", "pre"])
@@ -660,3 +682,62 @@ def test_an_unknown_arm_stays_missing() -> None:
     people = pd.DataFrame({"group": ["a", None]})
     assert with_arms(people, "group")["arm"].isna().tolist() == [False, True]
     assert with_arms(people, "")["arm"].tolist() == ["", ""]
+
+
+WIDTHS = (85, 180)
+"""Widths of one and of two columns of a journal (mm)."""
+
+
+def shown_texts(made: Figure) -> list[Text]:
+    """Return every text that is seen: neither empty nor the label of a tick beyond the end of its axis."""
+    beyond = {
+        label
+        for axes in made.findobj(Axes)
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        for label in (tick.label1, tick.label2)
+        if not (min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())) or not axes.axison
+    }
+    return [
+        text for text in made.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in beyond
+    ]
+
+
+def check_texts(made: Figure) -> None:
+    """Check that no text is cut off or smaller than 6 points, and that no two of them overlap."""
+    with style.context(["default", dict(STYLE)]):
+        made.draw_without_rendering()
+        texts = shown_texts(made)
+        boxes = [text.get_window_extent() for text in texts]
+    width, height = made.bbox.size
+    for text, box in zip(texts, boxes, strict=True):
+        where = repr(text.get_text())
+        assert text.get_fontsize() >= 6, where
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -1, f"{where} is cut off"
+    for (one, first), (two, second) in combinations(zip(texts, boxes, strict=True), 2):
+        across = min(first.x1, second.x1) - max(first.x0, second.x0)
+        up = min(first.y1, second.y1) - max(first.y0, second.y0)
+        assert min(across, up) <= 1, f"{one.get_text()!r} and {two.get_text()!r} overlap"
+
+
+def sizes(root: Path, kind: str) -> dict[str, Any]:
+    """Return the height that the project's own recipe of a kind has."""
+    found = [yaml.safe_load(path.read_text()) for path in sorted((root / "config" / "figures").glob("*.yaml"))]
+    return next({key: one[key] for key in ("height",) if key in one} for one in found if one["kind"] == kind)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+def test_texts_are_whole_and_apart(
+    arms: dict[str, Any], person: dict[str, Any], root: Path, drawn: Drawn, kind: str, width: int
+) -> None:
+    paths = person if kind in OF_RELATIONS else arms
+    made, _ = drawn(paths, kind, width=width, **sizes(root, kind))
+    check_texts(made)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_names_of_arms_under_conditions_fit(crowded: dict[str, Any], root: Path, drawn: Drawn, width: int) -> None:
+    for kind in ("slopegraph", "raincloud", "forest", "flow", "motion", "matrix", "change_matrix", "chord"):
+        made, _ = drawn(crowded, kind, width=width, **sizes(root, kind))
+        check_texts(made)

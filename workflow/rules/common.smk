@@ -243,6 +243,20 @@ def shown_rates(figure, cohort, model):
     return expand(rules.challenge.output.table, cohort=cohort, calibration=PLAN.calibration, model=model)
 
 
+def shown_universes(figure, cohort, model):
+    """Return the summaries of a model in every universe, the primary one first, that a forest plot shows."""
+    if read(Figure, choice("figures", figure)).kind != "forest":
+        return []
+    return expand(
+        tested(model)["summary"],
+        cohort=cohort,
+        atlas=PLAN.atlas_names,
+        strategy=PLAN.strategies,
+        measure=PLAN.measures,
+        model=model,
+    )
+
+
 def is_about_cohort(figure):
     """Return whether a figure is about a cohort, as one may be that the plan does not name."""
     return figure not in CHOICES["figures"] or CHOICES["figures"][figure].about == "cohort"

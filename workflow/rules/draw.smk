@@ -17,6 +17,7 @@ rule draw:
         connectomes=primary(rules.estimate.output.connectomes),
         scans=primary(rules.estimate.output.scans),
         domain_tests=of_model("domain_tests"),
+        network_tests=of_model("network_tests"),
         edge_tests=of_model("edge_tests"),
         values=of_model("values"),
         people=of_model("people"),
@@ -24,6 +25,7 @@ rule draw:
         assessments=lambda wildcards: assessments(wildcards.cohort, shown_strategies(wildcards.figure)),
         qcfc=primary(rules.assess.output.edge_table),
         rates=lambda wildcards: shown_rates(wildcards.figure, wildcards.cohort, wildcards.model),
+        universes=lambda wildcards: shown_universes(wildcards.figure, wildcards.cohort, wildcards.model),
     output:
         svg="results/{cohort}/draw/{model}/{figure}.svg",
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
@@ -36,6 +38,6 @@ rule draw:
         "connect draw --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
-        " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
+        " --network-tests {input.network_tests:q} --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
-        " --rates {input.rates:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
+        " --rates {input.rates:q} --universes {input.universes:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Wedge
 from matplotlib.path import Path
+from matplotlib.ticker import MaxNLocator
 
 from connect.figures import (
     DOMAIN_COLOURS,
@@ -100,7 +101,8 @@ def chord(inputs: Inputs, recipe: Recipe) -> Figure:
     scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
     _chords(axes, place, inputs, chosen, scale, middle, radius - ARC)
     bar = made.add_axes((0.2, (foot + BAR - 3.5) / height, 0.6, 1.6 / height))
-    made.colorbar(scale, cax=bar, orientation="horizontal", label=f"Estimate ({inputs.measure.unit})")
+    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
+                  label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
     where = (0.5, (foot + BAR) / height)
     made.legend(handles=_handles(groups), loc="lower center", bbox_to_anchor=where, ncols=4, borderaxespad=0,
                 fontsize=SMALL, columnspacing=1, handlelength=1.2)  # fmt: skip

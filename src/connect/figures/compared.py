@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from connect.changes import Part
-from connect.figures import FIRM, Inputs, arm_colours, form_of, group_label, wrapped
+from connect.figures import FIRM, Inputs, arm_colours, form_of, group_label, headed, label_of, legend, wrapped
 from connect.figures.estimation import Group, mean_of, parallel, points, scatter, stated
 from connect.figures.participants import (
     change_of,
@@ -77,7 +77,7 @@ def groups_compared(inputs: Inputs) -> list[Group]:
         return []
     compared = comparisons(inputs)
     return [
-        replace(group, name=", ".join(filter(None, (group.name, name))))
+        replace(group, name=label_of(group.name if inputs.arm_column else "", inputs.model, name))
         for name, part in compared.items()
         for group in _groups(inputs, _compared(inputs, part), None, len(compared) == 1)
     ]
@@ -116,7 +116,7 @@ def draw_view(axes: Axes, view: View, inputs: Inputs, form: str, width: float, *
         axes.axhline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)))
     if view.kind == "points":
         points(axes, view.groups, form, width / len(view.groups), counted=counted)
-        axes.set_title(f"{what}: mean and\n{interval}")
+        axes.set_title(headed(f"{what}: mean and\n{interval}", 0.8 * width))
         return
     if view.kind == "scatter":
         scatter(axes, view.groups, inputs.model.confidence)
@@ -127,7 +127,7 @@ def draw_view(axes: Axes, view: View, inputs: Inputs, form: str, width: float, *
         _name_groups(axes, view.groups, f"{what}:", "lines of one slope", width)
         label = f"{with_condition('Connectivity before', inputs.summary)} ({inputs.measure.unit.replace(' ', FIRM)})"
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(wrapped(label, width))
+    axes.set_xlabel(wrapped(label, 0.85 * width))
 
 
 def form_of_means(shown: Sequence[View]) -> str:
@@ -157,16 +157,15 @@ def _groups(inputs: Inputs, table: pd.DataFrame, x: np.ndarray | None, alone: bo
 def _name_groups(axes: Axes, groups: Sequence[Group], first: str, second: str, width: float) -> None:
     """Put a title of two parts above a scatter, with the groups and how many of each are shown."""
     if len(groups) == 1:
-        axes.set_title(f"{first}\n{second}, n = {len(groups[0].pairs[0])}")
+        axes.set_title(headed(f"{first}\n{second}, n = {len(groups[0].pairs[0])}", width))
         return
     handles, names = axes.get_legend_handles_labels()
     shown = {group.name: len(group.pairs[0]) for group in groups}
-    labels = [f"{name} (n = {shown[name]})" for name in names]
-    columns = max(1, int(width / (5 + 1.3 * max(map(len, labels), default=1))))
-    axes.legend(
-        handles, labels, title=wrapped(f"{first} {second}", width), title_fontsize=7.5, loc="lower center",
-        bbox_to_anchor=(0.5, 1), ncols=min(columns, len(labels)), borderaxespad=0.2, handletextpad=0.2,
-        columnspacing=1.2,
+    for handle, name in zip(handles, names, strict=True):
+        handle.set_label(f"{name} (n = {shown[name]})")
+    legend(
+        axes, handles, width, title=wrapped(f"{first} {second}", width), title_fontsize=7.5, loc="lower center",
+        bbox_to_anchor=(0.5, 1), borderaxespad=0.2, handletextpad=0.2,
     )  # fmt: skip
 
 

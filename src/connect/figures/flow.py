@@ -18,9 +18,9 @@ from matplotlib.patches import Rectangle
 
 from connect.exclusions import NO_ROW
 from connect.figures import (
+    BOLD,
     FIRM,
     MM_PER_POINT,
-    PHASES,
     SMALL,
     Inputs,
     arm_colours,
@@ -30,14 +30,14 @@ from connect.figures import (
     with_arms,
     wrapped,
 )
-from connect.figures.participants import sessions_of
+from connect.figures.participants import session_names, sessions_of
 from connect.limits import BY_HAND, LIMITS
 from connect.people import word
-from connect.rows import phases_of
 from connect.settings.figure import Figure as Recipe
 from connect.settings.model import words_of
+from connect.words import listed
 
-COLUMN, WIDEST = 38.0, 62.0
+COLUMN, WIDEST = 36.0, 62.0
 """Least and largest width of the column of an arm (mm); where not all fit beside each other, they stand in rows."""
 
 LINE, PAD, GAP = 2.75, 1.2, 4.5
@@ -122,9 +122,8 @@ class Box:
 
     def text(self, width: float) -> tuple[str, str]:
         """Return heading and lines, broken to fit a box of some width (mm)."""
-        room = width - 2 * PAD - INDENT * self.leaves
-        bold = 0.88
-        return wrapped(self.heading, bold * room, SMALL), "\n".join(wrapped(line, room, SMALL) for line in self.lines)
+        room = width - 2 * PAD - INDENT * self.leaves - 0.5
+        return wrapped(self.heading, BOLD * room, SMALL), "\n".join(wrapped(line, room, SMALL) for line in self.lines)
 
     def height(self, width: float) -> float:
         """Return how high the box is (mm)."""
@@ -172,27 +171,11 @@ def flow_of(inputs: Inputs) -> Flow:
     people = with_arms(inputs.people, inputs.arm_column)
     why = pd.Series([_not_asked(row, inputs) for row in people.to_dict("records")], index=people.index)
     asked = people[why == ""]
-    labels = sessions_needed(inputs)
+    labels = session_names(inputs)
     scans = inputs.kept.assign(label=inputs.kept["session_id"].str.removeprefix("ses-"))
     scans = scans[scans["label"].isin(labels)]
     arms = [_arm(arm, asked[asked["arm"] == arm], scans, labels, inputs) for arm in sorted(asked["arm"].unique())]
     return Flow(len(people), Loss("Not in this comparison", int((why != "").sum()), _counted(why[why != ""])), arms)
-
-
-def sessions_needed(inputs: Inputs) -> dict[str, str]:
-    """Return the sessions of the model, by their labels, as they are called."""
-    phases = phases_of(inputs.model)
-    chosen = {
-        label: session
-        for label, session in inputs.cohort.sessions.items()
-        if session.condition in inputs.conditions and (not phases or session.phase in phases)
-    }
-    names = {
-        label: ", ".join(filter(None, (session.condition, session.phase if session.phase in PHASES else label)))
-        for label, session in chosen.items()
-    }
-    twice = len(set(names.values())) < len(names)
-    return {label: label for label in names} if twice else names
 
 
 def _not_asked(person: Mapping[Hashable, Any], inputs: Inputs) -> str:
@@ -250,12 +233,11 @@ def _not_analysed(person: Mapping[Hashable, Any], scans: pd.DataFrame, sessions:
     if not reason.startswith("ses-"):
         return re.sub(r" \([^)]*\)", "", reason)
     own = scans[scans["participant_id"] == person["participant_id"]]
-    found = []
-    for label, name in sessions.items():
-        of = own[own["label"] == label]
-        if not (of["kept"] == "yes").any():
-            found.append(f"scan of {name} excluded" if len(of) else f"no scan of {name}")
-    return " and ".join(found) or reason
+    kept = set(own.loc[own["kept"] == "yes", "label"])
+    bad = [name for label, name in sessions.items() if label in set(own["label"]) - kept]
+    missing = [name for label, name in sessions.items() if label not in set(own["label"])]
+    parts = [f"scan of {listed(bad)} excluded"] * bool(bad) + [f"no scan of {listed(missing)}"] * bool(missing)
+    return ", ".join(parts) or reason
 
 
 def cause(reason: str) -> str:

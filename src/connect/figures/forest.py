@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from connect.errors import UserError
 from connect.figures import (
+    BOLD,
     FIRM,
     NO_VALUE,
     ONE_GROUP,
@@ -68,15 +69,18 @@ class Effect:
         Participants, or rows where the tests count them.
     primary
         Whether it is the primary quantity in the primary universe.
+    p
+        p-value, corrected within its section; NaN if there is none.
     passed
-        Whether p is at most alpha, corrected within its section.
+        Whether it is at most alpha.
     """
 
     name: str
     size: tuple[float, float, float]
     n: int
+    p: float
+    passed: bool
     primary: bool = False
-    passed: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,8 +171,12 @@ def in_words(inputs: Inputs) -> str:
     gate = "" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass"
     return (
         f"{effect_label(inputs.summary)}. Filled: p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected within its section "
-        f"by the largest |t|{gate}. Universes are tested each by itself."
+        f"by the largest {_statistic(inputs)}{gate}. Universes are tested each by itself."
     )
+
+
+def _statistic(inputs: Inputs) -> str:
+    return "F" if tested_together(inputs.summary) else "|t|"
 
 
 def size_key(inputs: Inputs) -> str:
@@ -203,7 +211,7 @@ def draw_effect(axes: Axes, effect: Effect, y: float) -> None:
 def frame_effects(axes: Axes, inputs: Inputs) -> None:
     """Draw the line of no effect, and the axis of correlations from -1 to 1."""
     axes.axvline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
     if size_key(inputs) == "r":
         axes.set(xlim=(-1.02, 1.02), xticks=(-1, -0.5, 0, 0.5, 1), xticklabels=("−1", "−.5", "0", ".5", "1"))
 
@@ -212,7 +220,7 @@ def _effect(name: str, found: Mapping[Any, Any], inputs: Inputs, *, primary: boo
     key = size_key(inputs)
     value, low, high = (_or_nan(found.get(f"{key}{end}")) for end in ("", "_low", "_high"))
     p = _or_nan(found.get("p_fwe", found["p"]))
-    return Effect(name, (value, low, high), int(found["n"]), primary, bool(p <= inputs.model.alpha))
+    return Effect(name, (value, low, high), int(found["n"]), p, bool(p <= inputs.model.alpha), primary)
 
 
 def _or_nan(value: float | None) -> float:
@@ -233,19 +241,18 @@ def _rows(inputs: Inputs, recipe: Recipe, room: float) -> list[Row]:
     if not between:
         return [*above, *below]
     tested = int(inputs.network_tests["statistic"].notna().sum())
-    statistic = "F" if tested_together(inputs.summary) else "|t|"
-    heading = f"Network pairs: the {len(between)} of {tested} with the largest {statistic}"
+    some = f"the {len(between)} of {tested} with the largest {_statistic(inputs)}"
+    heading = f"Network pairs{f': {some}' if len(between) < tested else ''}"
     return [*above, _headed(heading, recipe), *between, *below]
 
 
 def _headed(text: str, recipe: Recipe) -> Row:
-    bold = 0.88
-    lines = wrapped(text, bold * recipe.width, SMALL)
+    lines = wrapped(text, BOLD * (recipe.width - 2), SMALL)
     return Row(lines, _height(lines, recipe))
 
 
 def _row(effect: Effect, form: str, recipe: Recipe) -> Row:
-    name = wrapped(effect.name, NAMES * recipe.width, SMALL)
+    name = wrapped(effect.name, NAMES * recipe.width * (BOLD if effect.primary else 1), SMALL)
     return Row(name, _height(name, recipe), effect, _in_numbers(effect, form))
 
 
@@ -268,7 +275,7 @@ def _form(effects: Sequence[Effect], inputs: Inputs) -> str:
 
 def _in_numbers(effect: Effect, form: str) -> str:
     if np.isnan(effect.size[0]):
-        return "n/a"
+        return "n/a" if np.isnan(effect.p) else f"p{FIRM}={FIRM}{number(effect.p, '.2g')}"
     value, low, high = (number(one, form) for one in effect.size)
     return f"{value} [{low}, {high}]"
 
@@ -280,7 +287,11 @@ def _height(text: str, recipe: Recipe) -> float:
 def _columns(rows: Sequence[Row], inputs: Inputs, width: float) -> tuple[float, float, float, float]:
     """Return where the axis begins and ends, and where the numbers and the counts end (mm)."""
     effects = [row for row in rows if row.effect]
-    names = max(length_of(line, SMALL) for row in effects for line in row.text.split("\n"))
+    names = max(
+        length_of(line, SMALL) / (BOLD if row.effect and row.effect.primary else 1)
+        for row in effects
+        for line in row.text.split("\n")
+    )
     numbers = max(length_of(text, SMALL) for text in (_head(inputs), *(row.numbers for row in effects)))
     counts = max(length_of(str(row.effect.n), SMALL) for row in effects if row.effect)
     end = width - 1.5

@@ -16,21 +16,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from connect.figures import FIRM, PHASES, Inputs, arm_colours, canvas, figure, group_label, wrapped
+from connect.figures import FIRM, NARROW, PHASES, Inputs, arm_colours, canvas, figure, label_of, wrapped
 from connect.figures.compared import ONE_SESSION, groups_compared, is_difference, value_label
 from connect.figures.estimation import Group, mean_of
-from connect.figures.participants import labels_of, phase_values, sessions_of
+from connect.figures.participants import phase_values, session_names, sessions_of
 from connect.figures.slopegraph import result_in_words
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
 
-NARROW = 120.0
-"""Width (mm) below which the panels stand below each other."""
-
 ROW, FRAME = 13.0, 26.0
 """Least height of a group, and of what stands around a panel (mm)."""
 
-NAMES = 0.2
+LINE = 2.9
+"""Height of a line of a name (mm)."""
+
+NAMES = 0.22
 """Share of a panel's width that the names of groups may take."""
 
 CLOUD, BOX, RAIN = (-0.08, -0.46), 0.06, (0.16, 0.42)
@@ -52,11 +52,11 @@ def raincloud(inputs: Inputs, recipe: Recipe) -> Figure:
     panels = [(sessions, level, False), (groups_compared(inputs), value_label(inputs), is_difference(inputs))]
     panels = [panel for panel in panels if panel[0]]
     narrow = recipe.width < NARROW
-    heights = [max(recipe.height / (2 if narrow else 1), FRAME + ROW * len(groups)) for groups, _, _ in panels]
+    width = recipe.width / (1 if narrow else len(panels))
+    heights = [max(recipe.height / (2 if narrow else 1), _least(groups, NAMES * width)) for groups, _, _ in panels]
     made = canvas(replace(recipe, height=sum(heights) if narrow else max(heights)))
     n = len(panels)
     drawn = made.subplots(n, 1, squeeze=False, height_ratios=heights) if narrow else made.subplots(1, n, squeeze=False)
-    width = recipe.width / (1 if narrow else n)
     for axes, (groups, label, zero) in zip(drawn.flat, panels, strict=True):
         if zero:
             axes.axvline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
@@ -81,18 +81,18 @@ def groups_of_sessions(inputs: Inputs) -> list[Group]:
     for arm in sorted(inputs.analysed["arm"].unique()):
         people = list(inputs.analysed.loc[inputs.analysed["arm"] == arm, "participant_id"])
         if mixed:
-            sessions = sessions_of(inputs)
-            own = sessions[sessions["participant_id"].isin(people)]
-            values = {(name, ""): own.loc[own["label"] == name, PRIMARY] for name in labels_of(inputs, own)}
+            own = sessions_of(inputs)
+            own = own[own["participant_id"].isin(people)]
+            values = {name: own.loc[own["label"] == label, PRIMARY] for label, name in session_names(inputs).items()}
         else:
             values = {
-                (phase, condition): phase_values(inputs, people, condition)[phase]
+                f"{condition} {phase}".lstrip(): phase_values(inputs, people, condition)[phase]
                 for condition in inputs.conditions
                 for phase in PHASES
             }
-        for (session, condition), numbers in values.items():
-            name = ", ".join(filter(None, (group_label(arm, inputs.model), condition, session)))
+        for session, numbers in values.items():
             array = numbers.to_numpy(dtype=np.float64)
+            name = label_of(arm, inputs.model, session)
             found.append(Group(name, array, mean_of(array, confidence), colours[arm]))
     return found
 
@@ -114,11 +114,22 @@ def clouds(axes: Axes, groups: Sequence[Group], names: float) -> None:
             [mean], [row + base], xerr=[[mean - low], [high - mean]], color=group.colour, marker="D", markersize=4,
             markeredgecolor="black", markeredgewidth=0.5, linewidth=1.4, capsize=2.2, zorder=4,
         )  # fmt: skip
-    labels = [f"{wrapped(group.name, names)}\nn = {own.size}" for group, own in zip(groups, values, strict=True)]
+    labels = [f"{name}\nn = {own.size}" for name, own in zip(_names(groups, names), values, strict=True)]
     axes.set(yticks=range(len(groups)), yticklabels=labels, ylim=(len(groups) - 0.48, -0.52))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _names(groups: Sequence[Group], width: float) -> list[str]:
+    """Return the names of groups in lines that fit a width (mm)."""
+    return [wrapped(group.name, width) for group in groups]
+
+
+def _least(groups: Sequence[Group], names: float) -> float:
+    """Return the least height of a panel (mm), whose names may be some mm wide."""
+    lines = max(name.count("\n") + 2 for name in _names(groups, names))
+    return FRAME + len(groups) * max(ROW, LINE * lines + 1)
 
 
 def density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

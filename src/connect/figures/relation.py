@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from connect.figures import FIRM, ONE_GROUP, Inputs, arm_colours, canvas, figure, wrapped
+from connect.figures import FIRM, NARROW, ONE_GROUP, Inputs, arm_colours, canvas, figure, legend, wrapped
 from connect.figures.clouds import Cloud, cloud_of
 from connect.figures.compared import ONE_SESSION, value_label
 from connect.figures.forest import draw_effect, frame_effects, of_domains, size_label
@@ -21,8 +21,8 @@ from connect.words import capitalised, in_words, uncapitalised, with_unit
 SCATTER, FOREST = 0.6, 0.4
 """Shares of the width, or of the height where one stands below the other."""
 
-NARROW, TALLER = 120.0, 1.6
-"""Width (mm) below which the panels stand below each other, and how much higher the figure is then."""
+TALLER = 1.6
+"""How much higher the figure is where the panels stand below each other."""
 
 ROOM = 0.6
 """Share of a panel's width that its axis has, without the labels beside it."""
@@ -46,7 +46,7 @@ def relation(inputs: Inputs, recipe: Recipe) -> Figure:
     left, right = made.subplots(2, height_ratios=shares) if narrow else made.subplots(1, 2, width_ratios=shares)
     _scatter(left, cloud, inputs, recipe.width * (1 if narrow else SCATTER), recipe.height)
     _forest(right, inputs, recipe.width * (1 if narrow else FOREST))
-    made.supxlabel(wrapped(result_in_words(inputs), recipe.width), fontsize=7)
+    made.supxlabel(wrapped(result_in_words(inputs), recipe.width - 4), fontsize=7)
     return made
 
 
@@ -106,11 +106,9 @@ def _name(axes: Axes, inputs: Inputs, width: float) -> None:
     if not labels:
         axes.set_title(title)
         return
-    columns = max(1, int(0.85 * width / (6 + 1.3 * max(map(len, labels)))))
-    names = [wrapped(label, ROOM * width) for label in labels]
-    axes.legend(
-        handles, names, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
-        ncols=min(columns, len(labels)), borderaxespad=0.2, columnspacing=1.2,
+    legend(
+        axes, handles, 0.85 * width, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
+        borderaxespad=0.2,
     )  # fmt: skip
 
 

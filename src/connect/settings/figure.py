@@ -22,7 +22,8 @@ class Figure:
     title: str = setting("heading and alternative text in the report")
     caption: str = setting("what the reader sees, for the report")
     kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, motion, denoising, qcfc or calibration",
+        "a registered figure: slopegraph, raincloud, forest, relation, change_matrix, matrix, glass_brain, chord, "
+        "flow, motion, denoising, qcfc or calibration",
         default="",
     )
     function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
@@ -33,15 +34,15 @@ class Figure:
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
     height: float = setting(
-        "height of a row of panels; in `calibration` that of a scenario, in `denoising` the least of the row of "
-        "a strategy",
+        "height of a row of panels; in `calibration`, `denoising` and `forest` the least of a row of numbers, in `chord` "
+        "and `glass_brain` that of the figure at most; `flow` is as high as its boxes",
         default=90.0,
         unit="mm",
         minimum=5,
         maximum=400,
     )
     colour_map: str = setting("matplotlib colour map of signed values", default="RdBu_r")
-    edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)
+    edges: int = setting("number of strongest edges in a glass brain or a chord diagram", default=60, minimum=1)
 
     def __post_init__(self) -> None:
         _ = self.own

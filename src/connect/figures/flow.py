@@ -175,7 +175,7 @@ def flow_of(inputs: Inputs) -> Flow:
     scans = inputs.kept.assign(label=inputs.kept["session_id"].str.removeprefix("ses-"))
     scans = scans[scans["label"].isin(labels)]
     arms = [_arm(arm, asked[asked["arm"] == arm], scans, labels, inputs) for arm in sorted(asked["arm"].unique())]
-    return Flow(len(people), Loss("Not in this comparison", int((why != "").sum()), _counted(why[why != ""])), arms)
+    return Flow(len(people), Loss("Not in this comparison", int((why != "").sum()), counted(why[why != ""])), arms)
 
 
 def _not_asked(person: Mapping[Hashable, Any], inputs: Inputs) -> str:
@@ -207,8 +207,8 @@ def _arm(arm: str, people: pd.DataFrame, scans: pd.DataFrame, sessions: Mapping[
             for label, name in sessions.items()
             for of in (own[own["label"] == label],)
         },
-        excluded=Loss("Scans excluded", len(bad), _counted(bad)),
-        left_out=Loss("Not analysed", len(lost), _counted(why)),
+        excluded=Loss("Scans excluded", len(bad), counted(bad)),
+        left_out=Loss("Not analysed", len(lost), counted(why)),
         analysed=len(analysed),
         sessions=_sessions_of(analysed, own, sessions, inputs),
     )
@@ -256,7 +256,7 @@ def cause(reason: str) -> str:
     return " and ".join(parts)
 
 
-def _counted(reasons: pd.Series[str]) -> dict[str, int]:
+def counted(reasons: pd.Series[str]) -> dict[str, int]:
     """Return how many have each reason, the commonest first, and the rare ones together."""
     counts = reasons.value_counts().reset_index()
     counts = counts.set_axis(["reason", "n"], axis=1).sort_values(["n", "reason"], ascending=[False, True])

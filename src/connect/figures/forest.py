@@ -51,6 +51,9 @@ HEAD, AXIS = 5.0, 7.5
 SPAN = 0.36
 """Share of the width that the label of the axis may take."""
 
+TICK = 8.0
+"""Least distance of ticks (mm)."""
+
 GAP = 2.5
 """Room between columns (mm)."""
 
@@ -110,7 +113,7 @@ def forest(inputs: Inputs, recipe: Recipe) -> Figure:
     page.set(xlim=(0, recipe.width), ylim=(body, 0))
     axes = made.add_axes((left, foot / whole, right - left, body / whole), sharey=page)
     axes.set_xlim(_limits(rows))
-    frame_effects(axes, inputs)
+    frame_effects(axes, inputs, columns[1] - columns[0])
     axes.set_xlabel(label)
     axes.tick_params(axis="y", left=False, labelleft=False)
     axes.spines["left"].set_visible(False)
@@ -208,10 +211,10 @@ def draw_effect(axes: Axes, effect: Effect, y: float) -> None:
     )  # fmt: skip
 
 
-def frame_effects(axes: Axes, inputs: Inputs) -> None:
-    """Draw the line of no effect, and the axis of correlations from -1 to 1."""
+def frame_effects(axes: Axes, inputs: Inputs, width: float) -> None:
+    """Draw the line of no effect, and the axis of some width (mm), from -1 to 1 for correlations."""
     axes.axvline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_locator(MaxNLocator(int(np.clip(width / TICK, 1, 5))))
     if size_key(inputs) == "r":
         axes.set(xlim=(-1.02, 1.02), xticks=(-1, -0.5, 0, 0.5, 1), xticklabels=("−1", "−.5", "0", ".5", "1"))
 

@@ -134,7 +134,7 @@ def _shade(axes: Axes, cloud: Cloud, inputs: Inputs) -> None:
 def _forest(axes: Axes, inputs: Inputs, width: float) -> None:
     """Draw the effect size of each domain-level quantity with its interval, the primary one on top."""
     effects = [effect for effect in of_domains(inputs) if np.isfinite(effect.size[0])]
-    frame_effects(axes, inputs)
+    frame_effects(axes, inputs, 0.55 * width)
     for place, effect in enumerate(effects):
         draw_effect(axes, effect, place)
     axes.set(yticks=range(len(effects)), ylim=(max(1, len(effects)) - 0.4, -0.6))

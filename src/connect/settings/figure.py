@@ -34,8 +34,8 @@ class Figure:
     )
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
     height: float = setting(
-        "height of a row of panels; in `calibration`, `denoising` and `forest` the least of a row of numbers, in `chord` "
-        "and `glass_brain` that of the figure at most; `flow` is as high as its boxes",
+        "height of a row of panels; in `calibration`, `denoising` and `forest` the least of a row of numbers, in "
+        "`chord` and `glass_brain` that of the figure at most; `flow` is as high as its boxes",
         default=90.0,
         unit="mm",
         minimum=5,

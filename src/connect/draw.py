@@ -17,13 +17,17 @@ from connect.config import read
 from connect.figures import (  # noqa: F401 - each module registers its figures
     Inputs,
     calibration,
+    chord,
     denoising,
+    flow,
+    forest,
     glass_brain,
     matrix,
     motion,
     null,
     own_figure,
     qc_fc,
+    raincloud,
     registered,
     relation,
     slopegraph,
@@ -54,6 +58,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     connectomes: Path,
     scans: Path,
     domain_tests: Path,
+    network_tests: Path,
     edge_tests: Path,
     nulls: Path,
     values: Path,
@@ -69,6 +74,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     pdf: Path,
     png: Path,
     rates: Sequence[Path] = (),
+    universes: Sequence[Path] = (),
 ) -> None:
     """Draw a figure of a model, or of its cohort.
 
@@ -94,6 +100,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Table that names the rows of the connectomes.
     domain_tests
         Results of the domain-level quantities.
+    network_tests
+        Results of the network pairs.
     edge_tests
         Results of the edges.
     nulls
@@ -125,6 +133,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Output: the figure as PNG with 300 dots per inch.
     rates
         Rates of the challenge stage, or none. Only the figure of a calibration needs them.
+    universes
+        Summaries of the model in every universe, or none. Only a forest plot needs them.
     """
     recipe, plan, question = read(Recipe, figure), read(Cohort, cohort), read(Model, model)
     settings = read(Atlas, atlas)
@@ -135,11 +145,13 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         part=parts_of(question.condition, plan, model, phases_of(question))[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, domains), domains),
         kept=read_table(kept), scans=read_table(scans), connectomes=read_stored(connectomes),
-        domain_tests=read_table(domain_tests), edge_tests=read_table(edge_tests), nulls=read_table(nulls),
-        session_values=read_table(values), people=read_table(people), summary=read_record(summary),
+        domain_tests=read_table(domain_tests), network_tests=read_table(network_tests),
+        edge_tests=read_table(edge_tests), nulls=read_table(nulls), session_values=read_table(values),
+        people=read_table(people), summary=read_record(summary),
         assessments=[read_record(path) for path in assessments],
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
         rates=read_table(rates[0]) if rates else None,
+        universes=[read_record(path) for path in universes],
     )  # fmt: skip
     names = {"name": figure.stem, "cohort": cohort.stem, "model": model.stem, "atlas": atlas.stem}
     names |= {"strategy": inputs.summary["strategy"], "measure": measure.stem}

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle, Wedge
+from matplotlib.text import Text
 
 import connect.draw
 from connect.assess import assess
@@ -24,7 +27,7 @@ from connect.compare import compare
 from connect.digest import modules
 from connect.draw import draw
 from connect.errors import UserError
-from connect.figures import FIGURES, FIRM, Inputs, correction, form_of, number, with_arms
+from connect.figures import FIGURES, FIRM, STYLE, Inputs, chord, correction, flow, form_of, number, raincloud, with_arms
 from connect.figures import denoising as denoising_figure
 from connect.figures.glass_brain import strongest
 from connect.figures.matrix import arrange, outlines, phase_means, robust_limit, spread, square
@@ -55,8 +58,13 @@ def make(
     effect: float = 0.4,
     missing: Sequence[int] = (),
     network: Sequence[str] = NETWORKS * 4,
+    names: Sequence[str] = ("training", "waiting"),
+    lose: Callable[[pd.DataFrame, pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]] | None = None,
 ) -> dict[str, Any]:
-    """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it."""
+    """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it.
+
+    ``lose`` takes the participants and the screened scans, and returns those that there are in the end.
+    """
     rng = np.random.default_rng(3)
     folder.mkdir(parents=True, exist_ok=True)
     centres = rng.uniform((-50, -80, -20), (50, 50, 60), (N_PARCELS, 3))
@@ -79,17 +87,17 @@ def make(
             rise = effect * (phase == "post") * (k % 2 == 0) * (name in ("", "drug"))
             value = 0.2 + 0.05 * rng.standard_normal(N_EDGES) + rise * between["between"]
             value[list(missing)] = np.nan
-            edges += [] if excluded else [value]
-    table = pd.DataFrame(rows)
+            edges.append(value)
+    group = [names[k % len(names)] for k in range(n)]
+    people = pd.DataFrame(
+        {"participant_id": [f"sub-{k:02d}" for k in range(n)], "group": group, "age": range(20, 20 + n)}
+    )
+    people, table = lose(people, pd.DataFrame(rows)) if lose else (people, pd.DataFrame(rows))
     kept_rows = table[table["kept"] == "yes"].drop(columns=["kept", "reason"])
     write_table(folder / "parcels.tsv", parcels)
     write_table(folder / "kept.tsv", table)
     write_table(folder / "scans.tsv", kept_rows)
-    write_array(folder / "connectomes.npy", np.array(edges))
-    group = ["training" if k % 2 == 0 else "waiting" for k in range(n)]
-    people = pd.DataFrame(
-        {"participant_id": [f"sub-{k:02d}" for k in range(n)], "group": group, "age": range(20, 20 + n)}
-    )
+    write_array(folder / "connectomes.npy", np.array(edges)[kept_rows.index])
     write_table(folder / "people.tsv", people)
     meaning = {label: {"phase": phase, "condition": name} for label, (phase, name) in sessions.items()}
     choices = {
@@ -108,10 +116,10 @@ def make(
     inputs = {name: folder / f"{name}.yaml" for name in choices}
     inputs |= {name: folder / f"{name}.tsv" for name in ("kept", "scans")}
     inputs["connectomes"] = folder / "connectomes.npy"
-    found = {name: folder / f"{name}.tsv" for name in ("domain_tests", "edge_tests", "nulls", "values")}
+    names = ("domain_tests", "network_tests", "edge_tests", "nulls", "values")
+    found = {name: folder / f"{name}.tsv" for name in names}
     found |= {"people": folder / "analysed.tsv", "summary": folder / "summary.json"}
-    other = {"participants": folder / "people.tsv", "network_tests": folder / "network_tests.tsv"}
-    other |= {"components": folder / "components.tsv"}
+    other = {"participants": folder / "people.tsv", "components": folder / "components.tsv"}
     if "phenotypes" in model:
         values = {(f"sub-{k:02d}", label): rng.uniform(5, 50) for k in range(n) for label in sessions}
         measured = write_phenotype(folder / "oxytocin.tsv", values)
@@ -122,7 +130,17 @@ def make(
         **assessed(folder, inputs),
         **dict.fromkeys(("choices", "tables", "gathered", "code"), ()),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
+        **elsewhere(folder),
     }
+
+
+def elsewhere(folder: Path) -> dict[str, Any]:
+    """Write the summary of another universe, in which the effect is half as large and found of fewer."""
+    summary = read_record(folder / "summary.json")
+    half = {key: value and value / 2 for key, value in summary["primary"].items() if key != "p"}
+    other = {**summary, "strategy": "scrubbing", "n": summary["n"] - 1, "primary": {**half, "p": 0.5}}
+    write_record(folder / "elsewhere.json", other)
+    return {"universes": [folder / "summary.json", folder / "elsewhere.json"]}
 
 
 def challenged(folder: Path, method: str) -> dict[str, Any]:
@@ -154,6 +172,7 @@ def assessed(folder: Path, inputs: Mapping[str, Path]) -> dict[str, Any]:
     return {"assessments": [first, second], "qcfc": folder / "qcfc.tsv"}
 
 
+LONG = ("cognitive behavioural therapy with exercises at home", "treatment as usual")
 ARMS = {"formula": "~ group", "contrast": "group[training] - group[waiting]", "test": "residuals"}
 MEAN = {"formula": "~ 1", "contrast": "mean"}
 RELATION = {"formula": "~ oxytocin_change", "contrast": "oxytocin_change", "phenotypes": ["oxytocin"]}
@@ -173,6 +192,15 @@ def arms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def drug(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = {**MEAN, "condition": "drug - placebo"}
     return make(tmp_path_factory.mktemp("drug"), conditions=("drug", "placebo"), model=model)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Six arms, some with long names, each under two conditions."""
+    model = {"formula": "~ group", "contrast": "group", "test": "residuals", "condition": "drug - placebo"}
+    names = [*LONG, "yoga", "sports", "waiting", "no treatment"]
+    folder = tmp_path_factory.mktemp("crowded")
+    return make(folder, n=24, conditions=("drug", "placebo"), model=model, names=names)
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +266,8 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
         "import sys; from pathlib import Path; from connect.draw import draw\n"
         "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
-        "paths = {name: found if name in ('assessments', 'rates') else found[0] for name, found in paths.items()}\n"
+        "several = ('assessments', 'rates', 'universes')\n"
+        "paths = {name: found if name in several else found[0] for name, found in paths.items()}\n"
         "paths |= dict.fromkeys(('choices', 'tables', 'gathered', 'code'), ())\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
@@ -413,7 +442,7 @@ def test_changes_agree_with_the_summary(arms: dict[str, Any], drawn: Drawn) -> N
 def test_conditions_are_panels_and_their_difference_is_the_change(drug: dict[str, Any], drawn: Drawn) -> None:
     made, inputs = drawn(drug, "slopegraph")
     titles = [axes.get_title() for axes in made.axes[:2]]
-    assert titles == ["all participants, drug\nn = 7", "all participants, placebo\nn = 7"]
+    assert titles == ["drug\nn = 7", "placebo\nn = 7"]
     assert [len(joined(axes)) for axes in made.axes[:2]] == [7, 7]
     wide = inputs.session_values.pivot_table(index="participant_id", columns=["condition", "phase"], values="between")
     expected = (wide["drug", "post"] - wide["drug", "pre"]) - (wide["placebo", "post"] - wide["placebo", "pre"])
@@ -665,3 +694,304 @@ def test_an_unknown_arm_stays_missing() -> None:
     people = pd.DataFrame({"group": ["a", None]})
     assert with_arms(people, "group")["arm"].isna().tolist() == [False, True]
     assert with_arms(people, "")["arm"].tolist() == ["", ""]
+
+
+def test_a_chord_diagram_shows_the_strongest_edges_of_the_whole_brain(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "chord", edges=12, height=120)
+    tests = inputs.edge_tests
+    expected = tests["statistic"].abs().nlargest(12).index
+    assert strongest(inputs, 12, everywhere=True).tolist() == expected.tolist()
+    chords = [patch for patch in made.axes[0].patches if type(patch) is PathPatch]
+    order, groups = arrange(inputs.parcels, inputs.domain)
+    at, spans = chord.angles(groups)
+    place = dict(zip(order, at, strict=True))
+    sides = [side[expected] for side in np.triu_indices(N_PARCELS, 1)]
+    centre = np.mean([wedge.center for wedge in made.axes[0].patches if isinstance(wedge, Wedge)], axis=0)
+    shown = [_angle(end - centre) for patch in chords for end in patch.get_path().vertices[[0, 2]]]
+    wanted = [place[parcel] for pair in reversed(list(zip(*sides, strict=True))) for parcel in pair]
+    np.testing.assert_allclose(shown, wanted, atol=1e-6)
+    survive = (tests["p_fwe"] <= 0.05)[expected].to_numpy()
+    assert [patch.get_linewidth() == chord.SURVIVING for patch in reversed(chords)] == survive.tolist()
+    block = (tests["block"] == "between")[expected].sum()
+    words = " ".join(texts(made).split())
+    assert f"the 12 of {N_EDGES - 1} tested edges with the largest |t|, {block} of them emotion x cognition" in words
+    assert f"surviving among them: {survive.sum()} " in words
+    for (start, stop), (after, _) in pairwise(spans):
+        assert start < stop < after < 2 * np.pi
+
+
+def _angle(point: np.ndarray) -> float:
+    return float(np.arctan2(point[0], point[1]) % (2 * np.pi))
+
+
+def test_chords_are_named_by_number_where_names_leave_no_room(arms: dict[str, Any], drawn: Drawn) -> None:
+    wide, _ = drawn(arms, "chord", width=150, height=120)
+    narrow, inputs = drawn(arms, "chord", width=40, height=120)
+    names = [group.network for group in arrange(inputs.parcels, inputs.domain)[1]]
+    assert [text.get_text() for text in wide.axes[0].texts if text.get_text() in names]
+    assert {text.get_text() for text in narrow.axes[0].texts} == {str(n) for n in range(1, len(names) + 1)}
+    key = ", ".join(f"{n} {name}" for n, name in enumerate(names, 1))
+    assert key in " ".join(texts(narrow).split())
+
+
+def effects_in(made: Figure) -> list[tuple[float, float, float]]:
+    """Return what error bars of a forest plot show, from top to bottom."""
+    shown = []
+    for bar in made.axes[1].containers:
+        (value,), (y,) = bar[0].get_data()
+        low, high = bar[2][0].get_segments()[0][:, 0]
+        shown.append((y, (value, low, high)))
+    return [found for _, found in sorted(shown)]
+
+
+def test_a_forest_plot_shows_domains_network_pairs_and_universes(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "forest", height=5)
+    pairs = inputs.network_tests.assign(size=inputs.network_tests["statistic"].abs()).nlargest(15, "size")
+    keys = ["g", "g_low", "g_high"]
+    expected = [tuple(row) for table in (inputs.domain_tests, pairs) for row in table[keys].to_numpy()]
+    expected += [tuple(one["primary"][key] for key in keys) for one in inputs.universes]
+    np.testing.assert_allclose(effects_in(made), expected)
+    said = [text.get_text().replace(FIRM, " ") for text in made.axes[0].texts]
+    assert [text for text in said if text.startswith(("Domains", "Network pairs", "Emotion"))] == [
+        "Domains", "Network pairs", "Emotion × cognition in every universe (atlas atlas, measure measure)"
+    ]  # fmt: skip
+    first = inputs.domain_tests.iloc[0]
+    assert f"{first['g']:.2f} [{first['g_low']:.2f}, {first['g_high']:.2f}]".replace("-", "−") in said
+    bold = [text.get_text() for text in made.axes[0].texts if text.get_fontweight() == "bold"]
+    assert bold[1] == "emotion × cognition"
+    assert bold[-1] == "strategy"
+    assert said.count("13") == 4 + len(pairs) + 1
+    assert said.count("12") == 1
+    filled = [bar[0].get_markerfacecolor() != "white" for bar in made.axes[1].containers]
+    p = [*inputs.domain_tests["p_fwe"], *pairs["p_fwe"], *(one["primary"]["p"] for one in inputs.universes)]
+    assert filled == [one <= 0.05 for one in p]
+
+
+def test_a_forest_plot_of_many_universes_has_fewer_network_pairs(arms: dict[str, Any], drawn: Drawn) -> None:
+    many = {**arms, "universes": [arms["universes"][0], *[arms["universes"][1]] * 19]}
+    made, inputs = drawn(many, "forest", height=5)
+    assert len(effects_in(made)) == len(inputs.domain_tests) + 5 + 20
+    assert "Network pairs: the 5 of 15 with the largest |t|" in texts(made)
+
+
+def test_a_forest_plot_needs_the_universes(arms: dict[str, Any], drawn: Drawn) -> None:
+    with pytest.raises(UserError, match="flag --universes"):
+        drawn({**arms, "universes": []}, "forest")
+
+
+def test_a_raincloud_shows_every_number_once(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "raincloud", height=80)
+    sessions, changes = made.axes
+    found = change_of(inputs)
+    for row, arm in enumerate(inputs.summary["arms"]):
+        own = np.sort(found.loc[found["arm"] == arm["arm"], "change"])
+        drops = changes.collections[_of_row(changes, row)]
+        np.testing.assert_allclose(np.sort(drops.get_offsets()[:, 0]), own)
+        mean = changes.containers[2 * row + 1]
+        assert mean[0].get_xdata()[0] == arm["mean_change"]
+        np.testing.assert_allclose(mean[2][0].get_segments()[0][:, 0], [arm["ci_low"], arm["ci_high"]])
+        box = changes.containers[2 * row].patches[0]
+        np.testing.assert_allclose([box.get_x(), box.get_x() + box.get_width()], np.quantile(own, (0.25, 0.75)))
+    names = [label.get_text().replace("\n", " ") for label in sessions.get_yticklabels()]
+    assert names == ["training, pre n = 7", "training, post n = 7", "waiting, pre n = 6", "waiting, post n = 6"]
+    values = inputs.session_values[inputs.session_values["analysed"] == "yes"]
+    shown = np.concatenate([sessions.collections[_of_row(sessions, row)].get_offsets()[:, 0] for row in range(4)])
+    np.testing.assert_allclose(np.sort(shown), np.sort(values["between"]))
+    assert len(drawn(arms, "raincloud", width=85, height=80)[0].axes) == 2
+
+
+def _of_row(axes: Axes, row: int) -> int:
+    """Return which collection holds the points of a row: each has a cloud, points, and the bars of a mean."""
+    points = [n for n, one in enumerate(axes.collections) if isinstance(one, PathCollection)]
+    return points[row]
+
+
+def test_clouds_end_where_the_data_do() -> None:
+    values = np.random.default_rng(5).standard_normal(40)
+    at, height = raincloud.density(values)
+    assert (at[0], at[-1]) == (values.min(), values.max())
+    spread_of, n = values.std(ddof=1), values.size
+    width = spread_of * (4 / (3 * n)) ** 0.2
+    kernel = np.exp(-(((at[:, None] - values) / width) ** 2) / 2).sum(axis=1) / (n * width * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(height, kernel)
+    assert raincloud.density(np.array([1.0, 1.0, 1.0]))[0].size == 0
+    assert raincloud.density(values[:2])[0].size == 0
+
+
+def check_flow(found: flow.Flow, inputs: Inputs) -> None:
+    """Check that the numbers of a flow add up, and agree with the tables."""
+    assert found.enrolled == len(inputs.people)
+    assert found.enrolled == found.not_asked.n + sum(arm.n for arm in found.arms)
+    assert sum(arm.analysed for arm in found.arms) == inputs.summary["n"]
+    assert found.enrolled - inputs.summary["n"] == inputs.summary["n_not_analysed"]
+    for loss in (found.not_asked, *(loss for arm in found.arms for loss in (arm.excluded, arm.left_out))):
+        assert sum(loss.reasons.values()) == loss.n
+    for arm in found.arms:
+        assert arm.n == arm.unscanned + arm.left_out.n + arm.analysed
+        assert arm.excluded.n <= sum(scans for _, scans in arm.scanned.values())
+        assert max(people for people, _ in arm.scanned.values()) <= arm.n - arm.unscanned
+        assert max(arm.sessions.values()) <= arm.analysed
+
+
+def test_a_flow_of_participants_adds_up(arms: dict[str, Any], drawn: Drawn) -> None:
+    made, inputs = drawn(arms, "flow")
+    found = flow.flow_of(inputs)
+    check_flow(found, inputs)
+    training, waiting = found.arms
+    assert (training.n, training.left_out.n, training.analysed) == (7, 0, 7)
+    assert waiting.left_out.reasons == {"scan of post excluded": 1}
+    assert waiting.excluded.reasons == {"mean FD above 0.5 mm": 1}
+    assert waiting.scanned == {"pre": (7, 7), "post": (7, 7)}
+    assert waiting.sessions == {"pre": 6, "post": 6}
+    said = texts(made)
+    for text in ("Enrolled (n = 14)", "waiting (n = 7)", "Scans excluded: 1 of 14", "Analysed (n = 6)"):
+        assert text in said
+
+
+def test_a_flow_knows_everyone_who_is_lost(tmp_path: Path, drawn: Drawn) -> None:
+    """A participant without a row, one of unknown arm, one without a scan, a second run, and a missing session."""
+
+    def lose(people: pd.DataFrame, kept: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        people = people[people["participant_id"] != "sub-04"]
+        people.loc[people["participant_id"] == "sub-06", "group"] = None
+        people = pd.concat([people, pd.DataFrame({"participant_id": ["sub-90"], "group": ["waiting"], "age": [40]})])
+        again = kept[(kept["participant_id"] == "sub-08") & (kept["session_id"] == "ses-xpre")].assign(
+            run="2", kept="no", reason="tDOF left 6.5 is below 10; time left 2 min is below 4 min"
+        )
+        return people, pd.concat([kept[kept["scan"] != "sub-10_ses-xpost"], again])
+
+    made, inputs = drawn(make(tmp_path / "data", n=18, model={**ARMS, "formula": "~ group + age"}, lose=lose), "flow")
+    found = flow.flow_of(inputs)
+    check_flow(found, inputs)
+    assert found.enrolled == 19
+    assert found.not_asked.reasons == {"group is not known": 1, "scanned, but not in participants.tsv": 1}
+    training, waiting = found.arms
+    assert training.left_out.reasons == {"no scan of post": 1}
+    assert training.scanned == {"pre": (7, 8), "post": (6, 6)}
+    assert training.excluded.reasons == {"tDOF left below 10 and time left below 4 min": 1}
+    assert waiting.unscanned == 1
+    assert "pre: 7 (8 scans)" in texts(made)
+    check_texts(made)
+
+
+def test_a_flow_tells_whom_the_question_is_not_about(tmp_path: Path, drawn: Drawn) -> None:
+    made, inputs = drawn(make(tmp_path / "data", n=14, model={**MEAN, "where": {"group": ["waiting"]}}), "flow")
+    found = flow.flow_of(inputs)
+    check_flow(found, inputs)
+    assert found.not_asked.reasons == {"group is training": 7}
+    assert [arm.name for arm in found.arms] == ["waiting"]
+    assert "Not in this comparison" in texts(made)
+
+
+def test_a_flow_counts_the_sessions_of_a_model_of_all_sessions(tmp_path: Path, drawn: Drawn) -> None:
+    model = {**ARMS, "formula": "~ group * phase", "outcome": "sessions"}
+    model |= {"contrast": "phase[post] - phase[pre] : group[training] - group[waiting]", "test": "auto"}
+    _, inputs = drawn(make(tmp_path / "data", n=14, model=model), "flow")
+    found = flow.flow_of(inputs)
+    check_flow(found, inputs)
+    assert sum(n for arm in found.arms for n in arm.sessions.values()) == inputs.summary["n_sessions"] == 27
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("mean FD 0.9 mm is above 0.5 mm", "mean FD above 0.5 mm"),
+        ("share of missing parcels 0.21 is above 0.1", "share of missing parcels above 0.1"),
+        ("mean FD is not known; tDOF left -3.5 is below 10", "mean FD is not known and tDOF left below 10"),
+        ("by hand: fell asleep; snored", "by hand: fell asleep; snored"),
+        ("unusable: a.nii.gz: the file ended; copy it", "unusable image or confounds"),
+    ],
+)
+def test_causes_are_reasons_without_the_numbers_of_a_scan(reason: str, cause: str) -> None:
+    assert flow.cause(reason) == cause
+
+
+def test_rare_reasons_are_counted_together() -> None:
+    counts = flow.counted(pd.Series(["a"] * 3 + ["b", "b", "c", "d", "e"]))
+    assert counts == {"a": 3, "b": 2, "c": 1, "other reasons": 2}
+    assert flow.counted(pd.Series([], dtype=object)) == {}
+
+
+SESSIONS = {
+    "formula": "~ condition",
+    "contrast": "condition",
+    "outcome": "sessions",
+    "condition": "drug, placebo, sham",
+}
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "one session": {"model": {**ARMS, "outcome": "pre"}},
+    "value before": {"model": {**ARMS, "formula": "~ pre + group", "outcome": "post"}},
+    "slope": {"model": {"formula": "~ age", "contrast": "age"}},
+    "any arm": {"model": {**ARMS, "contrast": "group"}, "names": ("a", "b", "c"), "n": 18},
+    "together": {"model": {**MEAN, "condition": "drug, placebo, sham"}, "conditions": ("drug", "placebo", "sham")},
+    "any condition": {"model": SESSIONS, "conditions": ("drug", "placebo", "sham")},
+    "relation": {"model": RELATION},
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_kinds_fit_every_question(tmp_path: Path, root: Path, drawn: Drawn, question: str) -> None:
+    paths = make(tmp_path / "data", **{"n": 12, **QUESTIONS[question]})
+    for kind in ("chord", "forest", "raincloud", "flow", "slopegraph"):
+        made, inputs = drawn(paths, kind, width=85, **sizes(root, kind))
+        check_texts(made)
+    check_flow(flow.flow_of(inputs), inputs)
+
+
+WIDTHS = (85, 180)
+"""Widths of one and of two columns of a journal (mm)."""
+
+
+def shown_texts(made: Figure) -> list[Text]:
+    """Return every text that is seen: neither empty nor the label of a tick beyond the end of its axis."""
+    beyond = {
+        label
+        for axes in made.findobj(Axes)
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        for label in (tick.label1, tick.label2)
+        if not (min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())) or not axes.axison
+    }
+    return [
+        text for text in made.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in beyond
+    ]
+
+
+def check_texts(made: Figure) -> None:
+    """Check that no text is cut off or smaller than 6 points, and that no two of them overlap."""
+    with style.context(["default", dict(STYLE)]):
+        made.draw_without_rendering()
+        texts = shown_texts(made)
+        boxes = [text.get_window_extent() for text in texts]
+    width, height = made.bbox.size
+    for text, box in zip(texts, boxes, strict=True):
+        where = repr(text.get_text())
+        assert text.get_fontsize() >= 6, where
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -1, f"{where} is cut off"
+    for (one, first), (two, second) in combinations(zip(texts, boxes, strict=True), 2):
+        across = min(first.x1, second.x1) - max(first.x0, second.x0)
+        up = min(first.y1, second.y1) - max(first.y0, second.y0)
+        assert min(across, up) <= 1, f"{one.get_text()!r} and {two.get_text()!r} overlap"
+
+
+def sizes(root: Path, kind: str) -> dict[str, Any]:
+    """Return the height that the project's own recipe of a kind has."""
+    found = [yaml.safe_load(path.read_text()) for path in sorted((root / "config" / "figures").glob("*.yaml"))]
+    return next({key: one[key] for key in ("height",) if key in one} for one in found if one["kind"] == kind)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", sorted(FIGURES))
+def test_texts_are_whole_and_apart(
+    arms: dict[str, Any], person: dict[str, Any], root: Path, drawn: Drawn, kind: str, width: int
+) -> None:
+    paths = person if kind in OF_RELATIONS else arms
+    made, _ = drawn(paths, kind, width=width, **sizes(root, kind))
+    check_texts(made)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_names_of_arms_under_conditions_fit(crowded: dict[str, Any], root: Path, drawn: Drawn, width: int) -> None:
+    for kind in ("slopegraph", "raincloud", "forest", "flow", "motion", "matrix", "change_matrix", "chord"):
+        made, _ = drawn(crowded, kind, width=width, **sizes(root, kind))
+        check_texts(made)

@@ -64,6 +64,13 @@ def test_editing_the_figure_of_scans_draws_them_alone(copy: Study) -> None:
     assert copy.planned("results/sample/draw/scans") == {"carpets": N_OF_SCANS}
 
 
+def test_a_forest_plot_needs_the_model_in_every_universe_and_other_figures_do_not(copy: Study) -> None:
+    copy.edit("config/strategies/acompcor.yaml", "n_compcor: 5", "n_compcor: 4")
+    drawn = copy.planned("results/sample/draw/training-by-time/forest.svg")
+    assert drawn == {"denoise": 1, "screen": 1, "estimate": 1, "compare": 1, "draw": 1}
+    assert copy.planned("results/sample/draw/training-by-time/raincloud.svg") == {"draw": 1}
+
+
 def test_editing_a_model_compares_it_alone(copy: Study) -> None:
     copy.edit("config/models/change-in-waiting.yaml", "formula: ~ 1", "formula: ~ 1 + age")
     assert copy.planned() == {"all": 1, "compare": N_STRATEGIES, "draw": N_OF_MODEL, "report": 1}

@@ -217,11 +217,23 @@ def shown_models(figure, cohort):
     return models_shown(recipe_of(figure), PLAN.models[cohort], is_relation)
 
 
-def shown_strategies(figure):
-    """Return the strategies that a figure shows, the one of its universe first; one about a model shows no other."""
+def shown_names(figure):
+    """Return the atlases, strategies and measures that a figure shows, those of its own universe first.
+
+    A forest plot shows those of the plan too, and a figure about the cohort the strategies of the plan.
+    """
     recipe = recipe_of(figure)
-    first = universe_of(recipe, PLAN)["strategy"]
-    return list(dict.fromkeys([first, *(PLAN.strategies if recipe.about == "cohort" else ())]))
+    planned = {"atlas": PLAN.atlas_names, "strategy": PLAN.strategies, "measure": PLAN.measures}
+    others = planned if recipe.kind == "forest" else {"strategy": PLAN.strategies} if recipe.about == "cohort" else {}
+    own = universe_of(recipe, PLAN)
+    return {kind: list(dict.fromkeys([own[kind], *others.get(kind, ())])) for kind in own}
+
+
+def shown_universes(wildcards):
+    """Return the summaries of a model in every universe that a forest plot shows, its own first."""
+    if recipe_of(wildcards.figure).kind != "forest":
+        return []
+    return expand(tested(wildcards.model)["summary"], **{**wildcards, **shown_names(wildcards.figure)})
 
 
 def shown_rates(wildcards):
@@ -245,22 +257,21 @@ def drawn_assessments(wildcards):
     """Return the assessments of the strategies that a figure shows."""
     return [
         of_figure(rules.assess.output.summary.replace("{strategy}", strategy))(wildcards)
-        for strategy in shown_strategies(wildcards.figure)
+        for strategy in shown_names(wildcards.figure)["strategy"]
     ]
 
 
 def drawn_choices(wildcards):
     """Return every choice on which a figure depends, for its stamp."""
-    recipe, model = recipe_of(wildcards.figure), model_of(wildcards.model)
-    universe = universe_of(recipe, PLAN)
+    model, shown = model_of(wildcards.model), shown_names(wildcards.figure)
     scores = [phenotype_of(name).score for name in model.phenotypes]
     names = {
         "figures": [wildcards.figure],
         "cohorts": [wildcards.cohort],
-        "atlases": [universe["atlas"]],
-        "domains": [universe["atlas"]],
-        "strategies": shown_strategies(wildcards.figure),
-        "measures": [universe["measure"]],
+        "atlases": shown["atlas"],
+        "domains": shown["atlas"],
+        "strategies": shown["strategy"],
+        "measures": shown["measure"],
         "statistics": PLAN.statistics,
         "models": [wildcards.model],
         "phenotypes": model.phenotypes,

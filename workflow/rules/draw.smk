@@ -17,6 +17,7 @@ rule draw:
         connectomes=of_figure(rules.estimate.output.connectomes),
         scans=of_figure(rules.estimate.output.scans),
         domain_tests=drawn_result("domain_tests"),
+        network_tests=drawn_result("network_tests"),
         edge_tests=drawn_result("edge_tests"),
         nulls=drawn_result("nulls"),
         values=drawn_result("values"),
@@ -25,9 +26,12 @@ rule draw:
         assessments=drawn_assessments,
         qcfc=of_figure(rules.assess.output.edge_table),
         rates=shown_rates,
+        universes=shown_universes,
         choices=drawn_choices,
         tables=drawn_tables,
-        gathered=lambda wildcards: gathered(wildcards.cohort, universe_of(recipe_of(wildcards.figure), PLAN)["atlas"]),
+        gathered=lambda wildcards: [
+            gathered(wildcards.cohort, atlas) for atlas in shown_names(wildcards.figure)["atlas"]
+        ],
     output:
         svg="results/{cohort}/draw/{model}/{figure}.svg",
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
@@ -40,9 +44,9 @@ rule draw:
         "connect draw --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --measure {input.measure:q} --model {input.model:q} --kept {input.kept:q}"
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
-        " --edge-tests {input.edge_tests:q} --nulls {input.nulls:q} --values {input.values:q} --people {input.people:q}"
+        " --network-tests {input.network_tests:q} --edge-tests {input.edge_tests:q} --nulls {input.nulls:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
-        " --rates {input.rates:q} --choices {input.choices:q} --tables {input.tables:q} --gathered {input.gathered:q}"
+        " --rates {input.rates:q} --universes {input.universes:q} --choices {input.choices:q} --tables {input.tables:q} --gathered {input.gathered:q}"
         " --code {params.code:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
 
 

@@ -7,7 +7,7 @@ Okabe and Ito (2008), which readers with any colour vision can tell apart.
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,9 +15,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps, rcParams
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.legend import Legend
+from matplotlib.textpath import text_to_path
 
 from connect.columns import Values
 from connect.config import suggest
@@ -46,6 +50,19 @@ VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 
 NO_VALUE = "#B3B3B3"
 FIRM = "\N{NO-BREAK SPACE}"
+MM_PER_POINT = 25.4 / 72
+
+NARROW = 120.0
+"""Width (mm) below which panels stand below each other."""
+
+SYMBOL = 11.0
+"""Width that the symbol of a legend takes with the room around it (mm)."""
+
+BOLD = 0.86
+"""Share of a line that a text may take by its length, if it is bold."""
+
+SMALL = 6.0
+"""Size of the smallest letters (points), which journals ask for."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -64,11 +81,13 @@ STYLE: Mapping[str, Any] = {
     "ytick.major.size": 2.5,
     "legend.fontsize": 7,
     "legend.frameon": False,
+    "text.hinting": "none",
     "svg.fonttype": "path",
     "svg.hashsalt": "connect",
     "pdf.fonttype": 42,
 }
-"""On top of matplotlib's defaults; type 42 fonts are what journals take."""
+"""On top of matplotlib's defaults; type 42 fonts are what journals take, and letters without hinting are as wide in
+pixels as they are in print."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ class Inputs:
         One row per row of ``connectomes``.
     connectomes
         Upper triangles ``(n_scans, n_edges)`` in units of the measure.
-    domain_tests, edge_tests, nulls, session_values, people, summary
+    domain_tests, network_tests, edge_tests, nulls, session_values, people, summary
         What the compare stage found.
     assessments
         What the assess stage found in the primary atlas and measure: a record per denoising strategy in the plan's
@@ -102,6 +121,8 @@ class Inputs:
         Each edge of the primary universe, with its distance (mm) and the QC-FC of level and change.
     rates
         How often the tests found something where nothing was, if the plan has a calibration.
+    universes
+        What the model found in every universe, a summary each, if the figure shows them.
     """
 
     atlas: Atlas
@@ -116,6 +137,7 @@ class Inputs:
     scans: pd.DataFrame
     connectomes: Values
     domain_tests: pd.DataFrame
+    network_tests: pd.DataFrame
     edge_tests: pd.DataFrame
     nulls: pd.DataFrame
     session_values: pd.DataFrame
@@ -124,6 +146,7 @@ class Inputs:
     assessments: Sequence[Mapping[str, Any]]
     qcfc: pd.DataFrame
     rates: pd.DataFrame | None = None
+    universes: Sequence[Mapping[str, Any]] = ()
 
     @property
     def arm_column(self) -> str:
@@ -202,10 +225,45 @@ def signed_colours(recipe: Recipe) -> Colormap:
     return colormaps[recipe.colour_map].with_extremes(bad=NO_VALUE)
 
 
-def wrapped(text: str, width: float) -> str:
-    """Break a text into lines that fit a width (mm) at the size of labels."""
-    millimetres_per_letter = 0.2 * rcParams["font.size"]
-    return textwrap.fill(text, max(8, int(width / millimetres_per_letter)))
+def wrapped(text: str, width: float, size: float | str | None = None) -> str:
+    """Break a text into lines that fit a width (mm; 10 at least), at a size in points or else that of labels.
+
+    Lines break at blanks and behind hyphens, and inside a word only if it is wider than a line.
+    """
+    width, bound = max(10.0, width), text.replace(" − ", f"{FIRM}−{FIRM}")
+    pieces, lines = re.split(r"([ \n]+|(?<=\w-)(?=\w))", bound), [""]
+    for blank, piece in zip(["", *pieces[1::2]], pieces[::2], strict=True):
+        if not lines[-1] or length_of(lines[-1] + blank + piece, size) <= width:
+            lines[-1] += blank + piece
+        else:
+            lines.append(piece)
+        while len(lines[-1]) > 1 and length_of(lines[-1], size) > width:
+            last = lines.pop()
+            fit = next((n for n in range(len(last) - 1, 1, -1) if length_of(last[:n], size) <= width), 1)
+            lines += [last[:fit], last[fit:]]
+    return "\n".join(lines)
+
+
+def headed(text: str, width: float) -> str:
+    """Break the title of a panel into lines that fit a width (mm); its own lines stay apart."""
+    return "\n".join(wrapped(line, width, rcParams["axes.titlesize"]) for line in text.split("\n"))
+
+
+def length_of(text: str, size: float | str | None = None) -> float:
+    """Return the length of a line of text (mm), at a size in points or else that of labels."""
+    letters = FontProperties(size=rcParams["axes.labelsize"] if size is None else size)
+    return float(text_to_path.get_text_width_height_descent(text, letters, ismath=False)[0]) * MM_PER_POINT
+
+
+def legend(holder: Figure | Axes, handles: Sequence[Artist], width: float, most: int = 4, **keys: Any) -> Legend:
+    """Draw a legend in as many columns as fit a width (mm), ``most`` of them at most; long labels are broken.
+
+    Other keys are those of matplotlib, such as ``loc``.
+    """
+    names = [wrapped(str(handle.get_label()), width - SYMBOL) for handle in handles]
+    longest = max((length_of(line) for name in names for line in name.split("\n")), default=0.0)
+    columns = max(1, min(most, len(names), int((width + SYMBOL / 3) / (longest + SYMBOL))))
+    return holder.legend(handles=handles, labels=names, ncols=columns, columnspacing=1.2, **keys)
 
 
 def with_arms(people: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -224,6 +282,12 @@ def group_label(arm: str, model: Model) -> str:
     """Return the name of an arm, or of the participants that a model without arms is about."""
     chosen = "; ".join(" or ".join(values) for values in model.where.values())
     return arm or chosen or "all participants"
+
+
+def label_of(arm: str, model: Model, *parts: str) -> str:
+    """Return the name of an arm with its condition or session, which stand alone where all participants are meant."""
+    whole = [arm or "; ".join(" or ".join(values) for values in model.where.values()), *parts]
+    return ", ".join(filter(None, whole)) or group_label(arm, model)
 
 
 def effect_axis(inputs: Inputs, length: float) -> str:

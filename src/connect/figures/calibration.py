@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from connect.errors import UserError
-from connect.figures import NO_VALUE, Inputs, canvas, figure, wrapped
+from connect.figures import NARROW, NO_VALUE, SMALL, Inputs, canvas, figure, legend, wrapped
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.figure import Figure as Recipe
 
@@ -27,7 +30,12 @@ STEP = 0.24
 NAMES = 0.2
 """Share of the width that the names of scenarios may take."""
 
-TICKS = (0.05, 0.25, 0.5, 1.0)
+TICKS, CROWDED = (0.05, 0.25, 0.5, 1.0), (0.25,)
+"""Ticks of the axes, and those that have a label only where there is room."""
+
+LINE, ROOM = 2.7, 14.0
+"""Height of a line of a name, and of titles and ticks of further panels that stand below (mm)."""
+
 TITLES = {
     "primary": "Primary", "domains": "Domains", "networks": "Networks", "edges": "Edges", "fdr": "Edges, FDR",
     "nbs": "NBS", "tfnbs": "TFNBS", "cnbs": "CNBS",
@@ -44,21 +52,34 @@ def calibration(inputs: Inputs, recipe: Recipe) -> Figure:
         raise UserError("key calibration of the plan", must, "none", "name one, such as `calibration: standard`")
     scenarios = list(rates.drop_duplicates("scenario")["about"])
     corrections = [name for name in CORRECTIONS if (rates["correction"] == name).any()]
-    made = canvas(recipe)
-    made.set_size_inches(recipe.width / 25.4, (FRAME + recipe.height * len(scenarios)) / 25.4)
-    panels = made.subplots(1, len(corrections), sharey=True, squeeze=False)[0]
-    for axes, name in zip(panels, corrections, strict=True):
+    narrow = recipe.width < NARROW
+    each = ceil(len(corrections) / 2) if narrow and len(corrections) > 3 else len(corrections)
+    n_rows = ceil(len(corrections) / each)
+    width = NAMES * recipe.width * (1.4 if narrow else 1)
+    names = [wrapped(one[0].upper() + one[1:], width, SMALL) for one in scenarios]
+    block = len(names) * max(recipe.height, *(LINE * (name.count("\n") + 1) + 1 for name in names))
+    handles = _handles(rates, inputs)
+    made = canvas(replace(recipe, height=FRAME + ROOM * (n_rows - 1) + block * n_rows))
+    grid = made.subplots(n_rows, each, sharey=True, squeeze=False)
+    for axes, name in zip(grid.flat, corrections, strict=False):
         _panel(axes, rates[rates["correction"] == name], scenarios, inputs)
-        axes.set_title(TITLES[name], loc="left")
-    width = NAMES * recipe.width
-    panels[0].set(
-        yticks=range(len(scenarios)), yticklabels=[wrapped(one[0].upper() + one[1:], width) for one in scenarios]
-    )
-    panels[0].set_ylim(len(scenarios) - 0.5, -0.5)
+        axes.set_title(TITLES[name], loc="left", fontsize=SMALL if narrow else None)
+        axes.set(xticks=TICKS, xticklabels=[_tick(tick, narrow=narrow) for tick in TICKS])
+    for axes in grid.flat[len(corrections) :]:
+        axes.remove()
+    for axes in grid[:, 0]:
+        axes.set(yticks=range(len(scenarios)), yticklabels=names, ylim=(len(scenarios) - 0.5, -0.5))
+        axes.tick_params(axis="y", labelsize=SMALL)
     size = f"{int(rates['sets'].iloc[0]):,} for each scenario"
-    made.supxlabel(f"Share of data sets without an effect ({size}) in which anything passed", fontsize="medium")
-    made.legend(handles=_handles(rates, inputs), loc="outside upper center", ncols=2)
+    label = f"Share of data sets without an effect ({size}) in which anything passed"
+    made.supxlabel(wrapped(label, recipe.width - 4), fontsize="medium")
+    legend(made, handles, recipe.width, most=2, loc="outside upper center")
     return made
+
+
+def _tick(value: float, *, narrow: bool) -> str:
+    """Return the label of a tick; some have none where there is no room."""
+    return "" if narrow and value in CROWDED else f"{value:g}".removeprefix("0")
 
 
 def _panel(axes: Axes, rates: pd.DataFrame, scenarios: list[str], inputs: Inputs) -> None:
@@ -77,7 +98,7 @@ def _panel(axes: Axes, rates: pd.DataFrame, scenarios: list[str], inputs: Inputs
         axes.plot([row["rate"]], [y], color=colour, marker="o", markersize=3.2, zorder=3,
                   markerfacecolor=colour if usual else "white")  # fmt: skip
     axes.set_xscale("function", functions=(np.sqrt, np.square))
-    axes.set(xlim=(0, 1), xticks=TICKS, xticklabels=[f"{tick:g}".removeprefix("0") for tick in TICKS])
+    axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
 
 

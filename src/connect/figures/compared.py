@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from connect.figures import FIRM, Inputs, arm_colours, form_of, group_label, wrapped
+from connect.changes import Part
+from connect.figures import FIRM, Inputs, arm_colours, form_of, group_label, headed, label_of, legend, wrapped
 from connect.figures.estimation import Group, mean_of, parallel, points, scatter, stated
 from connect.figures.participants import (
     change_of,
@@ -59,12 +60,27 @@ def views(inputs: Inputs) -> list[View]:
         return []
     column, compared, found = slope_column(inputs), comparisons(inputs), []
     for name, part in compared.items():
-        values = own_differences(inputs) if inputs.model.outcome == "sessions" else change_of(inputs, part)
         x = values_of_column(inputs, column, part) if column else None
-        found.append(View("scatter" if column else "points", _groups(inputs, values, x, len(compared) == 1), name))
+        groups = _groups(inputs, _compared(inputs, part), x, len(compared) == 1)
+        found.append(View("scatter" if column else "points", groups, name))
     if inputs.model.outcome == "post" and has_baseline(inputs.model) and not column and len(compared) == 1:
         found.insert(0, View("parallel", _groups(inputs, change_of(inputs), values_before(inputs), True)))
     return found
+
+
+def groups_compared(inputs: Inputs) -> list[Group]:
+    """Return the groups whose numbers the contrast compares, under each condition that is tested with others.
+
+    There are none where :func:`views` shows none.
+    """
+    if not views(inputs):
+        return []
+    compared = comparisons(inputs)
+    return [
+        replace(group, name=label_of(group.name if inputs.arm_column else "", inputs.model, name))
+        for name, part in compared.items()
+        for group in _groups(inputs, _compared(inputs, part), None, len(compared) == 1)
+    ]
 
 
 def value_label(inputs: Inputs) -> str:
@@ -96,11 +112,11 @@ def draw_view(axes: Axes, view: View, inputs: Inputs, form: str, width: float, *
         Whether groups say how many participants they have, because no other panel does.
     """
     interval, what = f"{100 * inputs.model.confidence:g} % interval", view.condition or _value(inputs)[0]
-    if _is_difference(inputs):
+    if is_difference(inputs):
         axes.axhline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)))
     if view.kind == "points":
         points(axes, view.groups, form, width / len(view.groups), counted=counted)
-        axes.set_title(f"{what}: mean and\n{interval}")
+        axes.set_title(headed(f"{what}: mean and\n{interval}", 0.8 * width))
         return
     if view.kind == "scatter":
         scatter(axes, view.groups, inputs.model.confidence)
@@ -111,12 +127,17 @@ def draw_view(axes: Axes, view: View, inputs: Inputs, form: str, width: float, *
         _name_groups(axes, view.groups, f"{what}:", "lines of one slope", width)
         label = f"{with_condition('Connectivity before', inputs.summary)} ({inputs.measure.unit.replace(' ', FIRM)})"
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(wrapped(label, width))
+    axes.set_xlabel(wrapped(label, 0.85 * width))
 
 
 def form_of_means(shown: Sequence[View]) -> str:
     """Return the number format of the means in some panels."""
     return form_of([group.mean[0] for view in shown for group in view.groups if np.isfinite(group.mean[0])])
+
+
+def _compared(inputs: Inputs, part: Part) -> pd.DataFrame:
+    """Return the number of each analysed participant that the contrast compares, with their arm."""
+    return own_differences(inputs) if inputs.model.outcome == "sessions" else change_of(inputs, part)
 
 
 def _groups(inputs: Inputs, table: pd.DataFrame, x: np.ndarray | None, alone: bool) -> list[Group]:
@@ -136,16 +157,15 @@ def _groups(inputs: Inputs, table: pd.DataFrame, x: np.ndarray | None, alone: bo
 def _name_groups(axes: Axes, groups: Sequence[Group], first: str, second: str, width: float) -> None:
     """Put a title of two parts above a scatter, with the groups and how many of each are shown."""
     if len(groups) == 1:
-        axes.set_title(f"{first}\n{second}, n = {len(groups[0].pairs[0])}")
+        axes.set_title(headed(f"{first}\n{second}, n = {len(groups[0].pairs[0])}", width))
         return
     handles, names = axes.get_legend_handles_labels()
     shown = {group.name: len(group.pairs[0]) for group in groups}
-    labels = [f"{name} (n = {shown[name]})" for name in names]
-    columns = max(1, int(width / (5 + 1.3 * max(map(len, labels), default=1))))
-    axes.legend(
-        handles, labels, title=wrapped(f"{first} {second}", width), title_fontsize=7.5, loc="lower center",
-        bbox_to_anchor=(0.5, 1), ncols=min(columns, len(labels)), borderaxespad=0.2, handletextpad=0.2,
-        columnspacing=1.2,
+    for handle, name in zip(handles, names, strict=True):
+        handle.set_label(f"{name} (n = {shown[name]})")
+    legend(
+        axes, handles, width, title=wrapped(f"{first} {second}", width), title_fontsize=7.5, loc="lower center",
+        bbox_to_anchor=(0.5, 1), borderaxespad=0.2, handletextpad=0.2,
     )  # fmt: skip
 
 
@@ -167,7 +187,7 @@ def _value(inputs: Inputs) -> tuple[str, str]:
     return "Means of sessions", "Mean of each participant’s sessions"
 
 
-def _is_difference(inputs: Inputs) -> bool:
+def is_difference(inputs: Inputs) -> bool:
     """Return whether 0 stands for no difference in what the contrast compares."""
     of_sessions = any(name in OF_SESSIONS for name in Contrast.of(inputs.summary).names)
     changes = inputs.model.outcome in ("change", "rate") or (inputs.model.outcome == "sessions" and of_sessions)

@@ -8,7 +8,7 @@ an edge; its chance range comes from FD permuted between participants.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from connect.figures import NO_VALUE, ONE_GROUP, VARIANT_COLOURS, Inputs, canvas, figure, number, wrapped
+from connect.figures import (
+    NARROW,
+    NO_VALUE,
+    ONE_GROUP,
+    SMALL,
+    VARIANT_COLOURS,
+    Inputs,
+    canvas,
+    figure,
+    headed,
+    legend,
+    number,
+    wrapped,
+)
 from connect.settings.figure import Figure as Recipe
 
 CHANCE, CHANCE_MARK, MISSING = "#D9D9D9", "#808080", "#666666"
@@ -29,11 +42,14 @@ BELOW = 2.6
 FRAME = 34.0
 """Height of titles, axis labels and legend, mm."""
 
+ABOVE, MORE = 22.0, 14.0
+"""Height of titles and axis labels of further panels that stand below, and of the legend's further lines (mm)."""
+
 LINE = 3.0
 """Height of a line of a label, mm."""
 
-LABELS = 0.22
-"""Share of the width that the names of strategies may take."""
+LABELS, COUNTS = 0.22, 0.16
+"""Share of the width that the names of strategies may take, and what stands at the right about participants."""
 
 
 Rows = Mapping[float, Mapping[str, Any]]
@@ -51,34 +67,38 @@ class Panel:
 
 
 QCFC = (
-    Panel("a  Motion in edges", "Median |r| of QC-FC\nover edges", "median_abs_r"),
-    Panel("b  By distance", "Spearman's ρ of QC-FC\nwith distance", "distance", least=(-0.1, 0.1)),
+    Panel("a  Motion in edges", "Median |r| of QC-FC over edges", "median_abs_r"),
+    Panel("b  By distance", "Spearman's ρ of QC-FC with distance", "distance", least=(-0.1, 0.1)),
 )
 MEANS = (
-    Panel("c  Motion in signals", "r of FD with change\nof cleaned signals", "fd_dvars"),
-    Panel("d  What is left", "Temporal degrees\nof freedom", "tdof"),
+    Panel("c  Motion in signals", "r of FD with change of cleaned signals", "fd_dvars"),
+    Panel("d  What is left", "Temporal degrees of freedom", "tdof"),
 )
 
 
 @figure("denoising")
 def denoising(inputs: Inputs, recipe: Recipe) -> Figure:
     """Draw a row per strategy of the plan, the primary one first, and a panel per kind of quality."""
-    records = inputs.assessments
+    records, narrow = inputs.assessments, recipe.width < NARROW
     names = [_name(record, primary=n == 0, width=LABELS * recipe.width) for n, record in enumerate(records)]
     heights = np.array([max(recipe.height, LINE * (name.count("\n") + 2)) for name in names])
-    made = canvas(recipe)
-    made.set_size_inches(recipe.width / 25.4, (FRAME + heights.sum()) / 25.4)
-    panels = made.subplots(1, len(QCFC) + len(MEANS), sharey=True)
+    blocks = [(*QCFC, *MEANS)] if not narrow else [QCFC, MEANS]
+    room = (1 - LABELS - COUNTS) * recipe.width / len(blocks[0]) - (7 if narrow else 3)
+    whole = FRAME + (MORE if narrow else 0) + heights.sum() + (len(blocks) - 1) * (ABOVE + heights.sum())
+    made = canvas(replace(recipe, height=whole))
     rows = dict(zip(heights.cumsum() - heights / 2, records, strict=True))
-    for axes, panel in zip(panels, (*QCFC, *MEANS), strict=True):
-        draw = _chance if panel in QCFC else _mean
-        draw(axes, rows, panel)
-        _frame(axes, panel, heights)
-    panels[0].set(yticks=list(rows), yticklabels=names, ylim=(heights.sum(), 0))
-    panels[0].get_yticklabels()[0].set_fontweight("bold")
+    for panels, shown in zip(
+        made.subplots(len(blocks), len(blocks[0]), sharey=True, squeeze=False), blocks, strict=True
+    ):
+        for axes, panel in zip(panels, shown, strict=True):
+            draw = _chance if panel in QCFC else _mean
+            draw(axes, rows, panel)
+            _frame(axes, panel, heights, room)
+        panels[0].set(yticks=list(rows), yticklabels=names, ylim=(heights.sum(), 0))
+        panels[0].get_yticklabels()[0].set_fontweight("bold")
     for y, record in rows.items():
-        panels[-1].text(1.04, y, in_words(record), transform=panels[-1].get_yaxis_transform(), va="center", size=6)
-    made.legend(handles=_handles(), loc="outside lower center", ncols=3)
+        panels[-1].text(1.04, y, in_words(record), transform=panels[-1].get_yaxis_transform(), va="center", size=SMALL)
+    legend(made, _handles(), recipe.width, most=3, loc="outside lower center")
     return made
 
 
@@ -115,7 +135,7 @@ def _mean(axes: Axes, rows: Rows, panel: Panel) -> None:
     for y, record in rows.items():
         n = record[panel.key]["n"]
         if n != record["level"]["n"]:
-            axes.text(0.04, y + BELOW, f"n = {n}", transform=axes.get_yaxis_transform(), va="center", size=6)
+            axes.text(0.04, y + BELOW, f"n = {n}", transform=axes.get_yaxis_transform(), va="center", size=SMALL)
         mean, low, high = _values(record[panel.key], "", ("mean", "ci_low", "ci_high"))
         if np.isnan(mean):
             _missing(axes, y)
@@ -124,16 +144,16 @@ def _mean(axes: Axes, rows: Rows, panel: Panel) -> None:
         axes.plot([mean], [y], color=ONE_GROUP, marker="D", markersize=4, zorder=3)
 
 
-def _frame(axes: Axes, panel: Panel, heights: np.ndarray) -> None:
+def _frame(axes: Axes, panel: Panel, heights: np.ndarray, width: float) -> None:
     for border in heights.cumsum()[:-1]:
         axes.axhline(border, color=NO_VALUE, linewidth=0.4, zorder=0)
     axes.axvline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
     axes.update_datalim([(end, heights[0] / 2) for end in panel.least])
-    axes.set_title(panel.title, loc="left")
-    axes.set_xlabel(panel.label)
+    axes.set_title(headed(panel.title, width + 3), loc="left")
+    axes.set_xlabel(wrapped(panel.label, width))
     axes.margins(x=0.08)
     axes.tick_params(axis="y", length=0)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3)
     if axes.dataLim.x0 > -1e-9:
         axes.set_xlim(left=0)
 

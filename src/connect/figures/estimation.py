@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
-from connect.figures import number, wrapped
+from connect.figures import SMALL, number, wrapped
 from connect.inference import interval
 
 Bounded = tuple[float, float, float]
@@ -25,6 +25,9 @@ STEP = 0.045
 
 WIDEST = 0.3
 """Largest width of the points of a group."""
+
+CROWDED = 18.0
+"""Width of a group (mm) below which its label is small."""
 
 ROWS = 30
 """Heights at which points are told apart."""
@@ -86,6 +89,8 @@ def points(axes: Axes, groups: Sequence[Group], form: str, width: float, *, coun
         mean_with_interval(axes, place + 0.17, group.mean, group.colour)
     axes.set(xticks=range(len(groups)), xlim=(-0.6, len(groups) - 0.4))
     axes.set_xticklabels([_label(group, form, width, counted=counted) for group in groups])
+    if width < CROWDED:
+        axes.tick_params(axis="x", labelsize=SMALL)
 
 
 def scatter(axes: Axes, groups: Sequence[Group], confidence: float) -> None:
@@ -161,7 +166,8 @@ def beside(values: np.ndarray, height: float) -> np.ndarray:
 
 def _label(group: Group, form: str, width: float, *, counted: bool) -> str:
     n = [f"n = {_finite([group.values]).size}"] if counted else []
-    return "\n".join([wrapped(group.name, width), *n, f"mean {number(group.mean[0], form)}"])
+    lines = (group.name, *n, f"mean {number(group.mean[0], form)}")
+    return "\n".join(wrapped(line, width - 1, SMALL if width < CROWDED else None) for line in lines)
 
 
 def _finite(values: Sequence[np.ndarray]) -> np.ndarray:

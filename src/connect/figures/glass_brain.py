@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from connect.errors import UserError
 from connect.figures import (
     DOMAIN_COLOURS,
+    FIRM,
+    NARROW,
     Inputs,
     canvas,
     correction,
@@ -25,8 +30,11 @@ from connect.parcels import PRIMARY, QUANTITIES, domain_edges
 from connect.settings.figure import Figure as Recipe
 
 AXES = ("x", "y", "z")
-LINE = 3.2
-"""Height of a line of text, mm."""
+LINE, BAR, LEGEND = 3.2, 12.5, 5.0
+"""Height of a line of text, of the colour bar with its label, and of the legend (mm)."""
+
+TALL = 0.9
+"""Height of a brain in its own width."""
 
 
 @figure("glass_brain")
@@ -34,16 +42,23 @@ def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
     """Draw the edges with the largest |t| in four views, coloured by their estimate."""
     chosen = strongest(inputs, recipe.edges)
     limit = float(inputs.edge_tests["estimate"].iloc[chosen].abs().max()) if chosen.size else 1.0
-    made = canvas(recipe, layout=None)
-    text = wrapped(in_words(inputs, chosen), recipe.width)
-    below = LINE * (1 + text.count("\n")) / recipe.height
-    foot = below + 2 * LINE / recipe.height
-    _brains(made.add_axes((0, foot, 0.88, 0.98 - foot)), inputs, recipe, chosen, limit)
+    rows = ("lr", "yz") if recipe.width < NARROW else ("lyrz",)
+    text = wrapped(in_words(inputs, chosen), recipe.width - 4)
+    below = 1 + LINE * (1 + text.count("\n"))
+    foot = below + BAR + LEGEND
+    each = min(recipe.height - foot, recipe.width * TALL / len(rows[0]))
+    whole = foot + each * len(rows) + 1
+    made = canvas(replace(recipe, height=whole), layout=None)
+    for place, views in enumerate(rows):
+        bottom = foot + each * (len(rows) - 1 - place)
+        _brains(made.add_axes((0, bottom / whole, 1, each / whole)), views, inputs, recipe, chosen, limit)
     scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
-    bar = made.add_axes((0.9, foot + 0.08, 0.012, 0.84 - foot))
-    made.colorbar(scale, cax=bar, label=f"Estimate ({inputs.measure.unit})")
-    made.legend(handles=_nodes(), loc="lower center", bbox_to_anchor=(0.44, below + 1 / recipe.height), ncols=2)
-    made.text(0.5, 1 / recipe.height, text, ha="center", va="bottom")
+    bar = made.add_axes((0.2, (below + BAR - 3.5) / whole, 0.6, 1.6 / whole))
+    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
+                  label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
+    where = (0.5, (below + BAR) / whole)
+    made.legend(handles=_nodes(), loc="lower center", bbox_to_anchor=where, ncols=2, borderaxespad=0)
+    made.text(0.5, 1 / whole, text, ha="center", va="bottom")
     return made
 
 
@@ -63,9 +78,12 @@ def coordinates(inputs: Inputs) -> np.ndarray:
     return inputs.parcels[list(AXES)].to_numpy(dtype=float)
 
 
-def strongest(inputs: Inputs, count: int) -> np.ndarray:
-    """Return the edges of the emotion x cognition block with the largest |t|, at most ``count``, strongest first."""
-    inside = _tested(inputs)
+def strongest(inputs: Inputs, count: int, *, everywhere: bool = False) -> np.ndarray:
+    """Return the edges with the largest |t|, at most ``count``, strongest first.
+
+    They are those of the emotion x cognition block, or of the whole brain if ``everywhere``.
+    """
+    inside = tested(inputs) if everywhere else _of_block(inputs)
     t = np.abs(inputs.edge_tests["statistic"].to_numpy()[inside])
     ranked: np.ndarray = inside[np.argsort(-t, kind="stable")][:count]
     return ranked
@@ -78,17 +96,23 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
         return f"No edge of the {block} could be tested."
     survive = int(survivors(inputs)[chosen].sum())
     return (
-        f"{effect_label(inputs.summary)}: the {chosen.size} of {_tested(inputs).size} tested edges of the {block} with "
-        f"the largest |t|; surviving among them: {survive} ({correction(inputs)}); n = {inputs.summary['n']}."
+        f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size} tested edges of the {block} "
+        f"with the largest |t|; surviving among them: {survive} ({correction(inputs)}); "
+        f"n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 
 
-def _tested(inputs: Inputs) -> np.ndarray:
+def tested(inputs: Inputs) -> np.ndarray:
+    """Return the edges that could be tested."""
+    return np.flatnonzero(inputs.edge_tests["statistic"].notna())
+
+
+def _of_block(inputs: Inputs) -> np.ndarray:
     """Return the edges of the emotion x cognition block that could be tested."""
-    return np.flatnonzero(domain_edges(inputs.domain)[PRIMARY] & inputs.edge_tests["statistic"].notna().to_numpy())
+    return np.intersect1d(tested(inputs), np.flatnonzero(domain_edges(inputs.domain)[PRIMARY]))
 
 
-def _brains(axes: Axes, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:
+def _brains(axes: Axes, views: str, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:
     # Here and not above: it takes seconds, and the other figures do not need it.
     from nilearn.plotting import plot_connectome
 
@@ -102,7 +126,7 @@ def _brains(axes: Axes, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limi
         node_color=[DOMAIN_COLOURS[name] for name in inputs.domain[shown]], node_size=14,
         node_kwargs={"edgecolors": "black", "linewidths": 0.4, "zorder": 5},
         edge_cmap=signed_colours(recipe), edge_vmin=-limit, edge_vmax=limit, edge_kwargs={"linewidth": 0.9},
-        display_mode="lyrz", figure=axes.get_figure(root=True), axes=axes, annotate=False, colorbar=False,
+        display_mode=views, figure=axes.get_figure(root=True), axes=axes, annotate=False, colorbar=False,
     )  # fmt: skip
     display.annotate(size=7)
 

@@ -7,7 +7,8 @@ and the two domains are rectangles.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from connect.columns import Values, per_column
 from connect.figures import (
     BLOCK_COLOUR,
     DOMAIN_COLOURS,
+    NARROW,
     NO_VALUE,
     PHASES,
     Inputs,
@@ -30,9 +32,10 @@ from connect.figures import (
     correction,
     effect_axis,
     figure,
+    headed,
+    legend,
     signed_colours,
     survivors,
-    wrapped,
 )
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
@@ -40,6 +43,9 @@ from connect.settings.figure import Figure as Recipe
 NOT_SIGNIFICANT = "#F2F2F2"
 LABEL_POINTS = 6.5
 OUTLINE_POINTS = 1.2
+SQUARE, BAR = 0.8, 26.0
+"""Height of a matrix with its title in widths of a narrow figure, and of the colour bar and legend below it (mm)."""
+
 MARK_POINTS = 2.5
 """Smallest side of the mark of a significant edge: a single cell of a large atlas would not be seen in print."""
 
@@ -60,14 +66,17 @@ def matrix(inputs: Inputs, recipe: Recipe) -> Figure:
     order, groups = arrange(inputs.parcels, inputs.domain)
     means = phase_means(inputs)
     limit = robust_limit(list(means.values()))
-    made = canvas(recipe, rows=len(inputs.conditions), layout="compressed")
-    grid = made.subplots(len(inputs.conditions), len(PHASES), squeeze=False)
+    narrow, n = recipe.width < NARROW, len(inputs.conditions)
+    rows, columns = (n * len(PHASES), 1) if narrow else (n, len(PHASES))
+    height = min(recipe.height, SQUARE * recipe.width) if narrow else recipe.height
+    made = canvas(replace(recipe, height=height + (BAR / rows if narrow else 0)), rows, layout="compressed")
+    grid = made.subplots(rows, columns, squeeze=False)
     colours = signed_colours(recipe)
     for axes, (condition, phase) in zip(grid.flat, means, strict=True):
         image = _panel(axes, square(means[condition, phase], order), groups, limit, colours)
         axes.set_title(", ".join(filter(None, (condition, f"{phase} (n = {len(inputs.analysed)})"))))
-    made.colorbar(image, ax=grid, label=f"Mean connectivity ({inputs.measure.unit})", extend="both", aspect=30)
-    _legend(made, [Patch(color=NO_VALUE, label="no value")])
+    _bar(made, image, grid, f"Mean connectivity ({inputs.measure.unit})", recipe)
+    _legend(made, [Patch(color=NO_VALUE, label="no value")], recipe)
     _name_networks(made, list(grid[:, 0]), groups)
     return made
 
@@ -79,7 +88,9 @@ def change_matrix(inputs: Inputs, recipe: Recipe) -> Figure:
     estimate = inputs.edge_tests["estimate"].to_numpy()
     survive, tested = survivors(inputs), np.isfinite(estimate)
     limit = robust_limit([estimate])
-    made = canvas(recipe, layout="compressed")
+    narrow = recipe.width < NARROW
+    height = min(recipe.height, SQUARE * recipe.width + BAR) if narrow else recipe.height
+    made = canvas(replace(recipe, height=height), layout="compressed")
     axes = made.subplots()
     values = square(estimate, order)
     above = np.triu(np.ones(values.shape, dtype=bool), 1)
@@ -87,13 +98,13 @@ def change_matrix(inputs: Inputs, recipe: Recipe) -> Figure:
     image = _panel(axes, np.where(hidden, np.nan, values), groups, limit, signed_colours(recipe))
     axes.imshow(np.where(hidden, 1.0, np.nan), cmap=ListedColormap([NOT_SIGNIFICANT]), interpolation="none")
     counted = f"Surviving edges: {survive.sum()} of {tested.sum()}; n = {inputs.summary['n']}"
-    axes.set_title(f"{counted}\n{wrapped(f'({correction(inputs)})', 0.7 * recipe.width)}")
-    made.colorbar(image, ax=axes, label=effect_axis(inputs, 0.7 * recipe.height), extend="both", aspect=30)
+    axes.set_title(headed(f"{counted}\n({correction(inputs)})", (0.6 if narrow else 0.7) * recipe.width))
+    _bar(made, image, axes, effect_axis(inputs, 0.7 * (recipe.width if narrow else height)), recipe)
     notes = [
         Patch(color=NO_VALUE, label="no value"),
         Patch(color=NOT_SIGNIFICANT, label="above the diagonal: does not survive"),
     ]
-    _legend(made, notes)
+    _legend(made, notes, recipe)
     _name_networks(made, [axes], groups)
     _mark(made, axes, above & (square(survive, order) == 1), values, image)
     return made
@@ -234,9 +245,15 @@ def _height(axes: Axes, made: Figure) -> float:
     return float(axes.get_window_extent().height / made.dpi * 72)
 
 
-def _legend(made: Figure, others: Sequence[Patch]) -> None:
+def _bar(made: Figure, image: AxesImage, panels: Axes | np.ndarray, label: str, recipe: Recipe) -> None:
+    """Draw the scale of colours: at the right, or below panels that stand below each other."""
+    where: Literal["bottom", "right"] = "bottom" if recipe.width < NARROW else "right"
+    made.colorbar(image, ax=panels, label=label, extend="both", aspect=30, location=where)
+
+
+def _legend(made: Figure, others: Sequence[Patch], recipe: Recipe) -> None:
     kinds = {name: colour for name, colour, _ in outlines([Group("", name, 0, 0) for name in DOMAIN_COLOURS])}
     handles = [
         Patch(fill=False, edgecolor=colour, linewidth=OUTLINE_POINTS, label=name) for name, colour in kinds.items()
     ]
-    made.legend(handles=[*handles, *others], loc="outside lower center", ncols=4 if len(others) == 1 else 3)
+    legend(made, [*handles, *others], recipe.width, loc="outside lower center")

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from connect.figures import ONE_GROUP, PHASES, Inputs, arm_colours, canvas, figure, group_label, with_arms
+from connect.figures import (
+    ONE_GROUP,
+    PHASES,
+    Inputs,
+    arm_colours,
+    canvas,
+    figure,
+    group_label,
+    headed,
+    legend,
+    with_arms,
+)
 from connect.people import word
 from connect.settings.figure import Figure as Recipe
 
 UNKNOWN = "arm unknown"
+
+PLACE = 12.0
+"""Least width of a session in a panel (mm): arms that do not fit beside each other stand in rows."""
+
+AXIS = 12.0
+"""Width of the labels at the left (mm)."""
+
+LOWER = 0.7
+"""Height of a row where there are several, in heights of a single one."""
 
 
 @figure("motion")
@@ -19,17 +42,22 @@ def motion(inputs: Inputs, recipe: Recipe) -> Figure:
     """Draw the mean FD of each scan in a panel per arm, sessions of a participant joined."""
     scans = scans_of(inputs)
     arms = sorted(scans["arm"].unique()) or [""]
-    made = canvas(recipe)
-    panels = made.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    room = recipe.width - AXIS
+    each = max(1, min(len(arms), int(room / (PLACE * len(PHASES) * len(inputs.conditions)))))
+    rows = ceil(len(arms) / each)
+    made = canvas(replace(recipe, height=recipe.height * (1 if rows == 1 else LOWER)), rows)
+    panels = made.subplots(rows, each, sharey=True, squeeze=False)
     colours = {**arm_colours(inputs), UNKNOWN: ONE_GROUP}
-    for axes, arm in zip(panels, arms, strict=True):
+    for axes, arm in zip(panels.flat, arms, strict=False):
         own = scans[scans["arm"] == arm]
         _panel(axes, own, inputs.conditions, colours[arm])
         axes.axhline(inputs.cohort.limits.mean_fd, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.set_title(f"{group_label(arm, inputs.model)}\n{counts(own)}")
-    panels[0].set_ylabel("Mean framewise displacement of a scan (mm)")
-    panels[0].set_ylim(bottom=0)
-    made.legend(handles=_handles(inputs), loc="outside lower center", ncols=3)
+        axes.set_title(headed(f"{group_label(arm, inputs.model)}\n{counts(own)}", 0.9 * room / each))
+    for axes in panels.flat[len(arms) :]:
+        axes.remove()
+    made.supylabel("Mean framewise displacement of a scan (mm)", fontsize="medium")
+    panels[0, 0].set_ylim(bottom=0)
+    legend(made, _handles(inputs), recipe.width, loc="outside lower center")
     return made
 
 

@@ -13,8 +13,12 @@ from connect.formulas import MOTION, MOTION_LEVEL, OF_SESSIONS, is_number
 from connect.parcels import PRIMARY
 from connect.people import word
 from connect.rows import PHASES as PHASES_OF
+from connect.rows import phases_of
 from connect.settings.model import words_of
 from connect.words import Contrast, conditions_in
+
+RANKS = (*PHASES, "other")
+"""Phases in the order in which sessions are shown."""
 
 
 def phase_values(inputs: Inputs, participants: list[str], condition: str) -> pd.DataFrame:
@@ -77,6 +81,25 @@ def sessions_of(inputs: Inputs) -> pd.DataFrame:
     return sessions.assign(time=time).sort_values(["participant_id", "time"], kind="stable").reset_index(drop=True)
 
 
+def session_names(inputs: Inputs) -> dict[str, str]:
+    """Return what the sessions of a model are called, by their labels, in their order.
+
+    Their condition and phase, or their label where that does not tell them apart.
+    """
+    needed = phases_of(inputs.model)
+    chosen = {
+        label: session
+        for label, session in inputs.cohort.sessions.items()
+        if session.condition in inputs.conditions and (not needed or session.phase in needed)
+    }
+    order = sorted(
+        chosen, key=lambda name: (inputs.conditions.index(chosen[name].condition), RANKS.index(chosen[name].phase))
+    )
+    names = {label: f"{chosen[label].condition} {chosen[label].phase}".strip() for label in order}
+    shared = {name for name in names.values() if list(names.values()).count(name) > 1}
+    return {label: label if name in shared else name for label, name in names.items()}
+
+
 def in_weeks(sessions: pd.DataFrame) -> bool:
     """Return whether all sessions have a time in weeks."""
     return bool(sessions["weeks"].notna().all())
@@ -84,7 +107,7 @@ def in_weeks(sessions: pd.DataFrame) -> bool:
 
 def labels_of(inputs: Inputs, sessions: pd.DataFrame) -> list[str]:
     """Return the labels that sessions have, in the order of the cohort file: before, after, others."""
-    known = sorted(inputs.cohort.sessions.items(), key=lambda item: (*PHASES, "other").index(item[1].phase))
+    known = sorted(inputs.cohort.sessions.items(), key=lambda item: RANKS.index(item[1].phase))
     return [label for label, _ in known if label in set(sessions["label"])]
 
 

@@ -17,7 +17,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from connect.figures import FIRM, VARIANT_COLOURS, Inputs, canvas, figure, number, wrapped
+from connect.figures import FIRM, NARROW, VARIANT_COLOURS, Inputs, canvas, figure, headed, legend, number, wrapped
 from connect.settings.figure import Figure as Recipe
 
 VARIANTS = {
@@ -39,8 +39,11 @@ LEAST = 50
 @figure("qcfc")
 def qcfc(inputs: Inputs, recipe: Recipe) -> Figure:
     """Draw the density of edges over distance and QC-FC, in a panel for level and one for change."""
-    made = canvas(recipe)
-    panels = made.subplots(1, len(VARIANTS), sharex=True, sharey=True)
+    narrow = recipe.width < NARROW
+    made = canvas(recipe, len(VARIANTS) if narrow else 1)
+    shape = (len(VARIANTS), 1) if narrow else (1, len(VARIANTS))
+    panels = made.subplots(*shape, sharex=True, sharey=True)
+    width = (0.66 if narrow else 0.42) * recipe.width
     distance = inputs.qcfc["distance"].to_numpy(dtype=float)
     values = {variant: inputs.qcfc[variant].to_numpy(dtype=float) for variant in VARIANTS}
     reach = _largest([distance], 100.0), 1.05 * _largest(list(values.values()), 1.0)
@@ -49,14 +52,15 @@ def qcfc(inputs: Inputs, recipe: Recipe) -> Figure:
         assessed = inputs.assessments[0][variant]
         cells = _panel(axes, distance, values[variant], reach, VARIANT_COLOURS[variant])
         drawn += cells
-        axes.set_title(in_words(variant, assessed, width=0.42 * recipe.width))
+        axes.set_title(in_words(variant, assessed, width=width))
         axes.set_xlabel("Distance between parcels (mm)")
+        axes.label_outer()
         if not cells:
-            text = wrapped(f"n/a: {assessed['reason'] or 'parcels without coordinates'}", 0.35 * recipe.width)
+            text = wrapped(f"n/a: {assessed['reason'] or 'parcels without coordinates'}", 0.8 * width)
             axes.text(0.5, 0.6, text, transform=axes.transAxes, ha="center")
-    panels[0].set_ylabel("QC-FC of an edge (r over participants)")
+    made.supylabel("QC-FC of an edge (r over participants)", fontsize="medium")
     _colour(made, panels, drawn)
-    made.legend(handles=_handles(), loc="outside lower center", ncols=3)
+    legend(made, _handles(), recipe.width, loc="outside lower center")
     return made
 
 
@@ -77,7 +81,7 @@ def in_words(variant: str, assessed: Mapping[str, Any], width: float) -> str:
         lines[1] += f", {assessed['n_edges']:,} edges"
         lines += [_beside_chance("median |r|", assessed, "median_abs_r")]
         lines += [_beside_chance("ρ with distance", assessed, "distance")]
-    return "\n".join(wrapped(line, width) for line in lines)
+    return headed("\n".join(lines), width)
 
 
 def _beside_chance(name: str, assessed: Mapping[str, Any], key: str) -> str:

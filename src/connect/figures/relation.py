@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from connect.figures import FIRM, ONE_GROUP, Inputs, arm_colours, canvas, figure, wrapped
+from connect.figures import FIRM, NARROW, ONE_GROUP, Inputs, arm_colours, canvas, figure, legend, wrapped
 from connect.figures.clouds import Cloud, cloud_of
 from connect.figures.compared import ONE_SESSION, value_label
+from connect.figures.forest import draw_effect, frame_effects, of_domains, size_label
 from connect.figures.slopegraph import result_in_words
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
-from connect.words import capitalised, effect_size, in_words, per_slope, tested_together, uncapitalised, with_unit
+from connect.words import capitalised, in_words, uncapitalised, with_unit
 
 SCATTER, FOREST = 0.6, 0.4
 """Shares of the width, or of the height where one stands below the other."""
 
-NARROW, TALLER = 120.0, 1.6
-"""Width (mm) below which the panels stand below each other, and how much higher the figure is then."""
+TALLER = 1.6
+"""How much higher the figure is where the panels stand below each other."""
 
 ROOM = 0.6
 """Share of a panel's width that its axis has, without the labels beside it."""
@@ -44,7 +46,7 @@ def relation(inputs: Inputs, recipe: Recipe) -> Figure:
     left, right = made.subplots(2, height_ratios=shares) if narrow else made.subplots(1, 2, width_ratios=shares)
     _scatter(left, cloud, inputs, recipe.width * (1 if narrow else SCATTER), recipe.height)
     _forest(right, inputs, recipe.width * (1 if narrow else FOREST))
-    made.supxlabel(wrapped(result_in_words(inputs), recipe.width), fontsize=7)
+    made.supxlabel(wrapped(result_in_words(inputs), recipe.width - 4), fontsize=7)
     return made
 
 
@@ -104,11 +106,9 @@ def _name(axes: Axes, inputs: Inputs, width: float) -> None:
     if not labels:
         axes.set_title(title)
         return
-    columns = max(1, int(0.85 * width / (6 + 1.3 * max(map(len, labels)))))
-    names = [wrapped(label, ROOM * width) for label in labels]
-    axes.legend(
-        handles, names, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
-        ncols=min(columns, len(labels)), borderaxespad=0.2, columnspacing=1.2,
+    legend(
+        axes, handles, 0.85 * width, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
+        borderaxespad=0.2,
     )  # fmt: skip
 
 
@@ -133,23 +133,10 @@ def _shade(axes: Axes, cloud: Cloud, inputs: Inputs) -> None:
 
 def _forest(axes: Axes, inputs: Inputs, width: float) -> None:
     """Draw the effect size of each domain-level quantity with its interval, the primary one on top."""
-    summary, tests = inputs.summary, inputs.domain_tests
-    key = "r" if "r" in tests and not tested_together(summary) else "g"
-    rows = tests[tests[key].notna()].to_dict("records")
-    for place, row in enumerate(rows):
-        value, low, high = (row[f"{key}{end}"] for end in ("", "_low", "_high"))
-        axes.errorbar(
-            [value], [place], xerr=[[value - low], [high - value]], marker="o", markersize=4, linewidth=1.2, capsize=2,
-            color="black" if row["quantity"] == PRIMARY else ONE_GROUP,
-        )  # fmt: skip
-    axes.axvline(0, color="black", linewidth=0.6, linestyle=(0, (4, 3)))
-    own = {one["name"]: one["title"] for one in summary["statistics"]}
-    names = [own.get(row["quantity"]) or QUANTITIES[row["quantity"]].replace(" x ", " × ") for row in rows]
-    axes.set(yticks=range(len(rows)), ylim=(max(1, len(rows)) - 0.4, -0.6))
-    axes.set_yticklabels([wrapped(name, 0.42 * width) for name in names])
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    if key == "r":
-        axes.set(xlim=(-1, 1), xticks=(-1, -0.5, 0, 0.5, 1))
-    per = f" {per_slope(summary)}" if key == "g" and not tested_together(summary) else ""
-    interval = f"{100 * inputs.model.confidence:g}{FIRM}%{FIRM}interval"
-    axes.set_xlabel(wrapped(f"{effect_size(summary)}{per} with {interval}", 0.55 * width))
+    effects = [effect for effect in of_domains(inputs) if np.isfinite(effect.size[0])]
+    frame_effects(axes, inputs, 0.55 * width)
+    for place, effect in enumerate(effects):
+        draw_effect(axes, effect, place)
+    axes.set(yticks=range(len(effects)), ylim=(max(1, len(effects)) - 0.4, -0.6))
+    axes.set_yticklabels([wrapped(effect.name, 0.42 * width) for effect in effects])
+    axes.set_xlabel(wrapped(size_label(inputs), 0.55 * width))

@@ -26,7 +26,8 @@ from connect.figures import (
     effect_label,
     figure,
     form_of,
-    group_label,
+    headed,
+    label_of,
     number,
     wrapped,
 )
@@ -48,14 +49,17 @@ from connect.words import (
     uncapitalised,
 )
 
-BESIDE, ROW = 4, 8
-"""Panels of sessions that fit beside what the contrast compares, and in a row of their own."""
+PANEL, BESIDE = 18.0, 24.0
+"""Least width of a panel of sessions in a row of its own, and beside what the contrast compares (mm)."""
 
 LOWER = 0.65
 """Height of a row where there are several, in heights of a single one."""
 
 GROUP = 24.0
 """Least width of a group beside sessions (mm)."""
+
+VIEW = 48.0
+"""Least width of a panel of what the contrast compares (mm)."""
 
 ROOM = 0.85
 """Share of the width that panels have, without the labels beside them."""
@@ -83,7 +87,7 @@ def slopegraph(inputs: Inputs, recipe: Recipe) -> Figure:
     form, counted = form_of_means(shown), n == 0 or len(shown) > 1
     for axes, view, width in zip(panels[n:], shown, widths[n:], strict=True):
         draw_view(axes, view, inputs, form, width, counted=counted)
-    made.supxlabel(wrapped(result_in_words(inputs), recipe.width), fontsize=7)
+    made.supxlabel(wrapped(result_in_words(inputs), recipe.width - 4), fontsize=7)
     return made
 
 
@@ -143,19 +147,29 @@ def _effect_size(inputs: Inputs) -> str:
 def _widths(n_arms: int, n_conditions: int, shown: Sequence[View], room: float) -> list[list[float]]:
     """Return the widths of panels (mm), row by row: of sessions, then of views; all in one row if they fit."""
     n = n_arms * n_conditions
-    if n and n <= BESIDE and len(shown) == 1:
+    if n and len(shown) == 1:
         view = shown[0]
-        share = 0.5 + 0.5 * len(view.groups) if view.kind == "points" else 1.0 + 0.5 * min(n, 3)
-        last = max(room * share / (n + share), GROUP * len(view.groups) if view.kind == "points" else 0.0)
-        return [[*[(room - last) / n] * n, last]]
-    natural = np.array([view.width for view in shown])
-    views_row = [list(natural * min(1.0, room / natural.sum()))] if shown else []
+        points = view.kind == "points"
+        share = 0.5 + 0.5 * len(view.groups) if points else 1.0 + 0.5 * min(n, 3)
+        last = max(room * share / (n + share), GROUP * len(view.groups) if points else VIEW)
+        if room - last >= BESIDE * n:
+            return [[*[(room - last) / n] * n, last]]
+    below = _rows_of_views(shown, room)
     if not n:
-        return views_row
-    n_rows = ceil(n_arms / max(1, ROW // n_conditions))
+        return below
+    n_rows = ceil(n_arms / max(1, int(room / PANEL) // n_conditions))
     each = ceil(n_arms / n_rows) * n_conditions
     sessions = [[room / each] * min(each, n - start) for start in range(0, n, each)]
-    return [*sessions, *views_row]
+    return [*sessions, *below]
+
+
+def _rows_of_views(shown: Sequence[View], room: float) -> list[list[float]]:
+    """Return the widths of views (mm) row by row: in one row if each keeps its least width, else one a row."""
+    natural = np.array([view.width for view in shown])
+    least = sum(max(VIEW, GROUP / 2 * len(view.groups)) if view.kind == "points" else VIEW for view in shown)
+    if least <= room:
+        return [list(natural * min(1.0, room / natural.sum()))] if shown else []
+    return [[min(width, room)] for width in natural]
 
 
 def _axes(made: Figure, rows: Sequence[Sequence[float]], room: float) -> list[Axes]:
@@ -195,8 +209,8 @@ def _sessions(
         else:
             _lines(axes, phase_values(inputs, list(people), condition), colour, inputs.model.confidence)
             count = f"n = {len(people)}"
-        title = ", ".join(filter(None, (group_label(arm, inputs.model), condition)))
-        axes.set_title(f"{wrapped(title, width)}\n{count}")
+        title = label_of(arm, inputs.model, condition)
+        axes.set_title(headed(f"{title}\n{count}", width - 1))
 
 
 def _lines(axes: Axes, values: pd.DataFrame, colour: str, confidence: float) -> None:

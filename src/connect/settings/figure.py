@@ -27,8 +27,8 @@ class Figure:
     title: str = setting("heading and alternative text in the report")
     caption: str = setting("what the reader sees, for the report")
     kind: str = setting(
-        "a registered figure: matrix, change_matrix, glass_brain, slopegraph, null_distribution, relation, motion, "
-        "denoising, qcfc or calibration; carpet if it is about a scan",
+        "a registered figure: slopegraph, raincloud, forest, null_distribution, relation, change_matrix, matrix, "
+        "glass_brain, chord, flow, motion, denoising, qcfc or calibration; carpet if it is about a scan",
         default="",
     )
     function: Path | None = setting("in place of `kind`: a function of your own, as `file.py:name`", default=None)
@@ -49,8 +49,8 @@ class Figure:
     measure: str = setting("measure to show", default="")
     width: float = setting("width", default=180.0, unit="mm", minimum=40, maximum=400)
     height: float = setting(
-        "height of a row of panels; in `calibration` that of a scenario, in `denoising` the least of the row of "
-        "a strategy",
+        "height of a row of panels; in `calibration`, `denoising` and `forest` the least of a row of numbers, in "
+        "`chord` and `glass_brain` that of the figure at most; `flow` is as high as its boxes",
         default=90.0,
         unit="mm",
         minimum=5,
@@ -61,7 +61,7 @@ class Figure:
     font_size: float = setting("size of labels; other text scales with it", default=7.0, unit="pt", minimum=4,
                                maximum=20)  # fmt: skip
     colour_map: str = setting("matplotlib colour map of signed values", default="RdBu_r")
-    edges: int = setting("number of strongest edges in a glass brain", default=60, minimum=1)
+    edges: int = setting("number of strongest edges in a glass brain or a chord diagram", default=60, minimum=1)
 
     def __post_init__(self) -> None:
         if self.panels:

@@ -91,6 +91,7 @@ def test_guesses_make_a_folder_in_which_the_workflow_can_run(
     told = capsys.readouterr().out
     assert told.endswith(f"wrote {here / 'study'}\nnext: cd study; connect doctor; snakemake\n")
     assert "participants: 16" in told
+    assert "CHECK" not in told
     monkeypatch.chdir(here / "study")
     cohort = read(Cohort, "config/cohorts/mine.yaml")
     assert {label: session.phase for label, session in cohort.sessions.items()} == {"pre": "pre", "post": "post"}
@@ -159,6 +160,14 @@ def test_numbered_arms_in_a_column_that_no_formula_can_hold(
     assert [str(one) for one in found.found if one.level == "to fix"] == []
     tried = [one for one in found.found if one.what.startswith("model ")]
     assert len(tried) == 6
+
+
+def test_what_to_check_is_told(sample: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = sample / "participants.tsv"
+    table.write_text("".join(line for line in table.read_text().splitlines(keepends=True) if "sub-03" not in line))
+    assert cli.main(["init", "study", "--cohort", "mine"]) == 0
+    told = capsys.readouterr().out
+    assert f"- CHECK {table.relative_to(here)}: no row for sub-03, who will not be analysed" in told
 
 
 def test_a_participants_table_can_be_made(sample: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,8 @@ def check_models(found: Findings, name: str, choices: Choices, rows: pd.DataFram
         people = found.attempt("participants", partial(read_people, cohort.participants, cohort, rows, sheet))
         if people is None:
             return
-        found.ok(f"participants: {len(people)} rows, columns {', '.join(map(str, people.columns[1:13]))}")
+        columns = ", ".join(map(str, people.columns[1:13])) or "none beside participant_id"
+        found.ok(f"participants: {len(people)} rows, columns {columns}")
         screened = _screened(rows, cohort)
         start = len(found.found)
         found.attempt("scans", partial(check_any, screened, cohort.limits, sheet))
@@ -141,7 +142,7 @@ def _tell(found: Findings, label: str, count: str) -> None:
     if int(count.split()[0]) < FEW:
         must, todo = (
             f"at least {FEW} participants, or little can be found",
-            "mend why they are left out, or do not read much into the test",
+            "see whether somebody is left out who need not be, and do not read much into the test",
         )
         found.warn(f"model {label}", UserError(choice("models", label), must, count, todo))
     else:

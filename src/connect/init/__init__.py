@@ -18,6 +18,7 @@ from connect.denoise.confounds import columns_of
 from connect.entered import read_entered
 from connect.errors import UserError
 from connect.index import of_folder, summary
+from connect.index.checks import length_notes, table_notes
 from connect.index.draft import Meant, Origin, draft, no_sessions, relative, session_labels
 from connect.index.selection import selection_of
 from connect.init import files, guesses
@@ -25,7 +26,7 @@ from connect.init.questions import Questions
 from connect.layout import choice, participant, scans_table
 from connect.scans import Scan, write_scans
 from connect.settings.atlas import Atlas
-from connect.settings.cohort import Selection
+from connect.settings.cohort import Limits, Selection
 from connect.settings.figure import Figure
 from connect.settings.plan import Plan
 from connect.settings.strategy import Strategy
@@ -169,9 +170,22 @@ def write_study(aside: Path, folder: Path, answers: Answers) -> list[str]:
     (aside / "Snakefile").write_text(files.SNAKEFILE, encoding="utf-8")
     (aside / ".gitignore").write_text("".join(f"{name}\n" for name in files.IGNORED), encoding="utf-8")
     about = {"title": origin.title or cohort, "cohort": cohort, "fmriprep": relative(origin.derivatives, folder)}
+    told += notes_of(answers, sheet)
     page = files.README.format(**about, models=", ".join(f"`{name}`" for name in models))
     (aside / "README.md").write_text(page, encoding="utf-8")
     return told
+
+
+def notes_of(answers: Answers, sheet: Path) -> list[str]:
+    """Return what the user should know of the scans and the participants table; ``sheet`` is the cohort file."""
+    unused = [label for label in session_labels(answers.scans) if label not in answers.meant.phases]
+    told = [f"sessions that are not compared: {', '.join(unused)}; {sheet} can give them a meaning"] if unused else []
+    told += length_notes(answers.scans, Limits(), sheet)
+    table = answers.origin.participants
+    if table is None:
+        return told
+    text = table.read_text(encoding="utf-8-sig", errors="replace")
+    return told + table_notes(table, text, {scan.participant_id for scan in answers.scans})
 
 
 def copy_choices(config: Path, scans: Sequence[Scan], derivatives: Path) -> tuple[dict[str, list[str]], list[str]]:

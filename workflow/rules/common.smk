@@ -1,4 +1,6 @@
 # The plan of the run, and the names that rules share. Rule files import only what starts fast.
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -269,6 +271,23 @@ def pictures(cohort):
         for figure in PLAN.figures
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
+
+
+def scan_pictures(cohort):
+    """Return the folder with a picture of every scan, if there is one."""
+    folder = f"results/{cohort}/draw/scans"
+    return [folder] if Path(folder).is_dir() else []
+
+
+def command(target):
+    """Return what makes a file again, with the configuration that was given on the command line."""
+    given = workflow.config_settings
+    words = ["snakemake", target]
+    if given.configfiles:
+        words += ["--configfile", *(os.path.relpath(path) for path in given.configfiles)]
+    if given.config:
+        words += ["--config", *(f"{key}={json.dumps(value)}" for key, value in given.config.items())]
+    return shlex.join(words)
 
 
 def reports():

@@ -1,12 +1,13 @@
 # Purpose: one page per cohort that answers the question.
 # In:      choices, screened scans, motion left, results of every model (all universes, the primary one in full), figures.
-# Out:     a self-contained HTML page, and the answer in a few lines of text.
+# Out:     a self-contained HTML page, the answer in a few lines, the methods text and its references.
 
 
 rule report:
     input:
         cohort=chosen("cohorts", "cohort"),
         atlas=choice("atlases", PLAN.atlas_names[0]),
+        files=atlas_files(PLAN.atlas_names[:1]),
         domains=choice("domains", PLAN.atlas_names[0]),
         strategy=choice("strategies", PLAN.strategies[0]),
         measure=choice("measures", PLAN.measures[0]),
@@ -24,14 +25,18 @@ rule report:
         assessments=lambda wildcards: assessments(wildcards.cohort),
         recipes=[choice("figures", figure) for figure in PLAN.figures],
         figures=lambda wildcards: pictures(wildcards.cohort),
+        carpets=lambda wildcards: scan_pictures(wildcards.cohort),
         trusts=lambda wildcards: calibrations(rules.challenge.output.summary, wildcards.cohort),
     output:
         page="results/{cohort}/report/report.html",
         answer="results/{cohort}/report/answer.txt",
+        text="results/{cohort}/report/methods.md",
+        bibliography="results/{cohort}/report/references.bib",
     log:
         "logs/report/{cohort}.log",
     params:
         code=code("report"),
+        command=lambda wildcards, output: command(output.page),
         summaries=lambda wildcards: comparisons(wildcards.cohort, braced),
     shell:
         "connect report --cohort {input.cohort:q} --atlas {input.atlas:q} --domains {input.domains:q}"
@@ -39,5 +44,6 @@ rule report:
         " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {params.summaries:q}"
-        " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
-        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"
+        " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q} --carpets {input.carpets:q}"
+        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q}"
+        " --text {output.text:q} --bibliography {output.bibliography:q} --command {params.command:q} 2> {log:q}"

@@ -22,9 +22,20 @@ from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
 from connect.parcels import QUANTITIES, domain_of
-from connect.report import measured, methods, numbers, packed, pictures, quality, references, relations, sections
+from connect.report import (
+    measured,
+    methods,
+    numbers,
+    packed,
+    pictures,
+    quality,
+    references,
+    relations,
+    sections,
+    trust,
+    wording,
+)
 from connect.report import scans as scan_pages
-from connect.report import trust, wording
 from connect.report.markdown import markdown
 from connect.report.pictures import Picture
 from connect.report.quality import Quality

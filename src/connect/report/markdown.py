@@ -40,12 +40,12 @@ class _Markdown(HTMLParser):
 
 
 def markdown(fragment: str) -> str:
-    """Return a fragment of HTML as Markdown, items of a list on lines of their own.
+    r"""Return a fragment of HTML as Markdown, items of a list on lines of their own.
 
     Examples
     --------
     >>> markdown("<h3>Data</h3><p>Of <a href='https://doi.org/10.1/x'>doi:10.1/x</a>, <code>a &lt; b</code>.</p>")
-    '## Data\\n\\nOf [doi:10.1/x](https://doi.org/10.1/x), `a < b`.\\n'
+    '## Data\n\nOf [doi:10.1/x](https://doi.org/10.1/x), `a < b`.\n'
     """
     reader = _Markdown()
     reader.feed(fragment)

@@ -6,7 +6,6 @@ The sentences stand in ``templates/methods_text.html``; here is what depends on 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
 
 import pandas as pd

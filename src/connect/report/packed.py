@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from connect.report.sections import Result, strongest, untested
-from connect.tables import MISSING
+from connect.scans import MISSING
 
 MOST_EDGES = 100_000
 """Edges of the primary model that the page carries; of more, those with the largest statistic."""
@@ -59,7 +59,7 @@ def tables(
         "scans": scans,
         "missing-parcels": lost,
         "not-tested": pd.DataFrame(untested(results), columns=["model", "level", "n", "of", "reason"]),
-        "strategies": pd.json_normalize(list(assessments), sep="_"),
+        "strategies": pd.json_normalize([dict(one) for one in assessments], sep="_"),
         "choices": pd.DataFrame(choices, columns=["kind", "name", "sha256"]),
         "versions": pd.DataFrame(versions.items(), columns=["program", "version"]),
     }
@@ -173,8 +173,9 @@ def _of_model(result: Result) -> dict[str, pd.DataFrame]:
         "edges": pd.DataFrame(strongest(result.levels["edge"], summary["alpha"])),
         "components": result.components,
         "participants": result.people,
-        "arms": pd.DataFrame(summary["arms"]),
     }
+    if summary["arm_column"] or not summary["relation"]:
+        found["arms"] = pd.DataFrame(summary["arms"])
     if result.slopes:
         found["slopes"] = pd.DataFrame(result.slopes)
     if result.trust and result.trust["trusted"]:

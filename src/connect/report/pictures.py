@@ -1,7 +1,7 @@
 """Pictures of the page: figures as small as they can be without a loss that can be seen, and smaller where they must.
 
-Lines and letters of a figure stay vectors. What is a raster in it, such as a matrix, keeps its pixels and gets a palette
-of at most 256 colours, which takes a fifth of the room.
+Lines and letters of a figure stay vectors. What is a raster in it, such as a matrix, keeps its pixels and gets a
+palette, which takes a third of the room.
 """
 
 from __future__ import annotations

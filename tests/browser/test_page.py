@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +24,10 @@ A4 = 680
 # Blocks that lie beside or below each other and share more than a pixel, and letters that are cut off.
 FAULTS = """() => {
   const shown = (node) => node.checkVisibility() && !node.closest(".hidden, .skip, svg, canvas, iframe");
-  const block = (node) => !/^(inline|table-column)/.test(getComputedStyle(node).display) && getComputedStyle(node).position === "static";
+  const block = (node) => {
+    const { display, position } = getComputedStyle(node);
+    return !/^(inline|table-column)/.test(display) && position === "static";
+  };
   const found = [];
   for (const parent of document.querySelectorAll("body, body *")) {
     if (!shown(parent)) continue;
@@ -188,16 +192,16 @@ def test_it_prints_on_a4_without_cut_tables(page: Page, tmp_path: Path) -> None:
         "all => all.map(one => one.getBoundingClientRect().right - document.body.getBoundingClientRect().right)"
     )
     assert max(wide) <= 1
-    assert page.locator("article.scan:visible, nav:visible, button:visible, .explore:visible").count() == 0
+    assert page.locator("article.scan:visible, nav:visible, button:visible, .toys:visible").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_accessible(page: Page, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "rules"), [("light", {}), ("dark", {"runOnly": ["color-contrast"]})])
+def test_it_is_accessible(page: Page, scheme: str, rules: dict) -> None:
     """The rules of axe-core hold; of each table it looks at the first rows."""
     page.emulate_media(color_scheme=scheme)
     opened_matrix(page)
-    rows = {"exclude": [["tbody tr:nth-child(n+4)"], ["iframe"]]}
-    found = Axe().run(page, context=rows, options={"resultTypes": ["violations"]})
+    rows = {"exclude": [["tbody tr:nth-child(n+3)"], ["iframe"], ["option"]]}
+    found = Axe().run(page, context=rows, options={"resultTypes": ["violations"], **rules})
     assert found.violations_count == 0, found.generate_report()
 
 
@@ -223,3 +227,19 @@ def test_nothing_overlaps_or_is_cut(page: Page, width: int) -> None:
 
 def test_it_is_as_small_as_it_can_be(report: Path) -> None:
     assert report.stat().st_size < 7_500_000
+
+
+def test_the_report_of_snakemake_needs_no_network(browser: Browser, finished: Study, tmp_path: Path) -> None:
+    done = finished.snakemake("--report", str(tmp_path / "whole.zip"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    shutil.unpack_archive(tmp_path / "whole.zip", tmp_path)
+    context = browser.new_context(offline=True)
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(request.url[:80]))
+    for category, row in (("Figures", "slopegraph"), ("Report", "the page"), ("Tables", "domain-level quantities")):
+        page.goto((tmp_path / "whole" / "report.html").as_uri())
+        page.get_by_text(category, exact=True).last.click()
+        expect(page.get_by_text(row, exact=True).first).to_be_visible()
+    context.close()
+    assert wrong == []

@@ -25,7 +25,13 @@ rule draw:
         qcfc=primary(rules.assess.output.edge_table),
         rates=lambda wildcards: shown_rates(wildcards.figure, wildcards.cohort, wildcards.model),
     output:
-        svg="results/{cohort}/draw/{model}/{figure}.svg",
+        svg=report(
+            "results/{cohort}/draw/{model}/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{cohort}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
         png="results/{cohort}/draw/{model}/{figure}.png",
     log:

@@ -28,10 +28,28 @@ rule report:
         carpets=lambda wildcards: scan_pictures(wildcards.cohort),
         trusts=lambda wildcards: calibrations(rules.challenge.output.summary, wildcards.cohort),
     output:
-        page="results/{cohort}/report/report.html",
+        page=report(
+            "results/{cohort}/report/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "the page"},
+        ),
         answer="results/{cohort}/report/answer.txt",
-        text="results/{cohort}/report/methods.md",
-        bibliography="results/{cohort}/report/references.bib",
+        text=report(
+            "results/{cohort}/report/methods.md",
+            caption="../report/methods.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "methods"},
+        ),
+        bibliography=report(
+            "results/{cohort}/report/references.bib",
+            caption="../report/methods.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "references"},
+        ),
     log:
         "logs/report/{cohort}.log",
     params:

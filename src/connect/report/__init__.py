@@ -439,16 +439,21 @@ def _pictures(
         recipe = read(Figure, path)
         if recipe.about != about:
             continue
-        names = [figure for figure in figures if (figure.parent.name, figure.stem) == (model.stem, path.stem)]
-        if not names or not names[0].is_file():
-            where = names[0] if names else f"flag --figures, model {model.stem}"
-            raise UserError(where, f"the figure `{path.stem}` as SVG", "no such file", "run draw for that model")
-        if coarse:
-            source = pictures.lighter(names[0].with_suffix(".png").read_bytes(), recipe.width)
-        else:
-            source = pictures.vector(names[0].read_text(encoding="utf-8"))
-        found.append(Picture(recipe.title, recipe.caption, recipe.width, source, coarse))
+        vector = pictures.vector(_drawn(model, path, figures, ".svg").read_text(encoding="utf-8"))
+        small = pictures.lighter(_drawn(model, path, figures, ".png").read_bytes(), recipe.width) if coarse else vector
+        source = min(vector, small, key=len)
+        found.append(Picture(recipe.title, recipe.caption, recipe.width, source, source != vector))
     return tuple(found)
+
+
+def _drawn(model: Path, recipe: Path, figures: Sequence[Path], kind: str) -> Path:
+    """Return the figure of a recipe and model, of the kind that the name ends with."""
+    for figure in figures:
+        if (figure.parent.name, figure.stem) == (model.stem, recipe.stem) and figure.with_suffix(kind).is_file():
+            return figure.with_suffix(kind)
+    where = f"flag --figures, model {model.stem}"
+    must = f"the figure `{recipe.stem}` as {kind[1:].upper()}"
+    raise UserError(where, must, "no such file", "run draw for that model")
 
 
 def _carpets(scans: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:

@@ -18,6 +18,7 @@ sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
 	@echo "Figures: results/sample/draw/<model>/<figure>.svg"
 
 test: $(VENV)/ready ## run the whole test suite, but for test-cluster
+	tests/browser/install.sh
 	python -m pytest -n auto -m "not cluster"
 
 test-cluster: $(VENV)/ready ## run the sample through a Slurm of its own, with faults (root; else it is skipped)

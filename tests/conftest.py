@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+from .workflow.study import Study, sample_study
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +34,22 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Return the sample study after a run with two cores; tests must not change it."""
+    study = sample_study(tmp_path_factory.mktemp("sample"))
+    study.run("--cores", "2")
+    return study
+
+
+@pytest.fixture
+def copy(finished: Study, tmp_path: Path) -> Study:
+    """Return a copy of the finished study, with the times of its files, to be changed."""
+    folder = tmp_path / "study"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    return Study(folder)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put slow tests first: they run one after the other, and what is quick fills the other cores meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
@@ -39,11 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Together(LoadScopeScheduling):
     """Gives the tests of a run of the workflow to one process, and those of the sample, which share one, too."""
 
-    SAMPLE = ("test_sample", "test_reruns", "test_figures", "test_export", "test_calibrate")
+    SAMPLE = ("test_sample", "test_reruns", "test_figures", "test_export", "test_calibrate", "test_page")
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])
-        if path.parent.name != "workflow":
+        if path.parent.name not in ("workflow", "browser"):
             return nodeid
         return "sample" if path.stem in self.SAMPLE else str(path)
 

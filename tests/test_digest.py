@@ -37,6 +37,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (package / "other.py").write_text("X = 1\n")
     (package / "settings" / "kind.py").write_text('class K:\n    a = 1\n    """What a is."""\n')
     (package / "page" / "page.html").write_text("<p>")
+    (package / "page" / "templates").mkdir()
+    (package / "page" / "templates" / "page.js").write_text("let x = 1;")
     monkeypatch.setattr(digest, "PACKAGE", package)
     digest._read.cache_clear()
     yield package
@@ -81,6 +83,7 @@ def test_comments_docstrings_and_layout_do_not_count(small: Path, file: str, old
         ("other.py", "X = 1", "X = 2", {"two", "other"}),
         ("settings/kind.py", "a = 1", "a = 2", {"one"}),
         ("page/page.html", "<p>", "<b>", {"page"}),
+        ("page/templates/page.js", "x = 1", "x = 2", {"page"}),
         ("page/parts.py", "Y = 1", "Y = 2", {"page"}),
         ("two.py", "import json", "import csv", {"two"}),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
-TEMPLATES = (".html", ".css", ".md")
+TEMPLATES = (".html", ".css", ".js", ".bib", ".md")
 
 
 class Code(NamedTuple):
@@ -42,7 +42,8 @@ def modules(name: str) -> set[Path]:
             found.add(path)
             waiting.extend(_read(path).imports)
             if path.name == "__init__.py":
-                found.update(file for file in path.parent.iterdir() if file.suffix in TEMPLATES)
+                beside = (*path.parent.iterdir(), *path.parent.glob("templates/*"))
+                found.update(file for file in beside if file.suffix in TEMPLATES)
     return found
 
 

@@ -1,4 +1,6 @@
 # The plan of the run, and the names that rules share. Rule files import only what starts fast.
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -326,6 +328,17 @@ def pictures(cohort):
 def scan_pictures(cohort):
     """Return the folder with a picture of every scan, if the plan names a figure about scans."""
     return expand(rules.carpets.output.pictures, cohort=cohort) if OF_SCANS else []
+
+
+def command(target):
+    """Return what makes a file again, with the configuration that was given on the command line."""
+    given = workflow.config_settings
+    words = ["snakemake", target]
+    if given.configfiles:
+        words += ["--configfile", *(os.path.relpath(path) for path in given.configfiles)]
+    if given.config:
+        words += ["--config", *(f"{key}={json.dumps(value)}" for key, value in given.config.items())]
+    return shlex.join(words)
 
 
 def reports():

@@ -33,7 +33,13 @@ rule draw:
             gathered(wildcards.cohort, atlas) for atlas in shown_names(wildcards.figure)["atlas"]
         ],
     output:
-        svg="results/{cohort}/draw/{model}/{figure}.svg",
+        svg=report(
+            "results/{cohort}/draw/{model}/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            subcategory="{cohort}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
         pdf="results/{cohort}/draw/{model}/{figure}.pdf",
         png="results/{cohort}/draw/{model}/{figure}.png",
     log:

@@ -21,13 +21,35 @@ rule relate:
         functions=own_files("statistics", *PLAN.statistics),
         phenotypes=measured,
     output:
-        domain_tests="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
-        network_tests="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
+        domain_tests=report(
+            "results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/domains.tsv",
+            caption="../report/domains.rst",
+            category="Tables",
+            subcategory="{cohort}",
+            labels={
+                "model": "{model}",
+                "universe": "{atlas} / {strategy} / {measure}",
+                "table": "domain-level quantities",
+            },
+        ),
+        network_tests=report(
+            "results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/networks.tsv",
+            caption="../report/networks.rst",
+            category="Tables",
+            subcategory="{cohort}",
+            labels={"model": "{model}", "universe": "{atlas} / {strategy} / {measure}", "table": "network pairs"},
+        ),
         edge_tests="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/edges.tsv",
         components="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/components.tsv",
         nulls="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/nulls.tsv",
         values="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/values.tsv",
-        people="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
+        people=report(
+            "results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/participants.tsv",
+            caption="../report/participants.rst",
+            category="Tables",
+            subcategory="{cohort}",
+            labels={"model": "{model}", "universe": "{atlas} / {strategy} / {measure}", "table": "participants"},
+        ),
         summary="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/summary.json",
         slopes="results/{cohort}/relate/{atlas}/{strategy}/{measure}/{model}/slopes.tsv",
     log:

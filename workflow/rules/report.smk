@@ -1,12 +1,13 @@
 # Purpose: one page per cohort that answers the question.
 # In:      choices, screened scans, motion left, results of every model (all universes, the primary one in full), figures.
-# Out:     a self-contained HTML page, and the answer in a few lines of text.
+# Out:     a self-contained HTML page, the answer in a few lines, the methods text and its references.
 
 
 rule report:
     input:
         cohort=chosen("cohorts", "cohort"),
         atlas=choice("atlases", PLAN.atlas_names[0]),
+        files=atlas_files(PLAN.atlas_names[:1]),
         domains=choice("domains", PLAN.atlas_names[0]),
         strategy=choice("strategies", PLAN.strategies[0]),
         measure=choice("measures", PLAN.measures[0]),
@@ -27,12 +28,33 @@ rule report:
         carpets=lambda wildcards: scan_pictures(wildcards.cohort),
         trusts=lambda wildcards: calibrations(rules.challenge.output.summary, wildcards.cohort),
     output:
-        page="results/{cohort}/report/report.html",
+        page=report(
+            "results/{cohort}/report/report.html",
+            caption="../report/page.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "the page"},
+        ),
         answer="results/{cohort}/report/answer.txt",
+        text=report(
+            "results/{cohort}/report/methods.md",
+            caption="../report/methods.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "methods"},
+        ),
+        bibliography=report(
+            "results/{cohort}/report/references.bib",
+            caption="../report/methods.rst",
+            category="Report",
+            subcategory="{cohort}",
+            labels={"what": "references"},
+        ),
     log:
         "logs/report/{cohort}.log",
     params:
         code=code("report"),
+        command=lambda wildcards, output: command(output.page),
         summaries=lambda wildcards: comparisons(wildcards.cohort, braced),
     shell:
         "connect report --cohort {input.cohort:q} --atlas {input.atlas:q} --domains {input.domains:q}"
@@ -40,5 +62,6 @@ rule report:
         " --scans {input.scans:q} --lost {input.lost:q}"
         " --domain-tests {input.domain_tests:q} --network-tests {input.network_tests:q}"
         " --edge-tests {input.edge_tests:q} --components {input.components:q} --people {input.people:q} --summaries {params.summaries:q}"
-        " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q}"
-        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q} 2> {log:q}"
+        " --assessments {input.assessments:q} --recipes {input.recipes:q} --figures {input.figures:q} --carpets {input.carpets:q}"
+        " --trusts {input.trusts:q} --slopes {input.slopes:q} --page {output.page:q} --answer {output.answer:q}"
+        " --text {output.text:q} --bibliography {output.bibliography:q} --command {params.command:q} 2> {log:q}"

@@ -7,22 +7,41 @@ which it was tested.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
 from connect.errors import UserError
-from connect.parcels import QUANTITIES
-from connect.report import measured, methods, numbers, quality, relations, sections, trust, wording
+from connect.parcels import QUANTITIES, domain_of
+from connect.report import (
+    measured,
+    methods,
+    numbers,
+    packed,
+    pictures,
+    quality,
+    references,
+    relations,
+    sections,
+    trust,
+    wording,
+)
+from connect.report import scans as scan_pages
+from connect.report.markdown import markdown
+from connect.report.pictures import Picture
 from connect.report.quality import Quality
-from connect.report.sections import Choices, Picture, Result
+from connect.report.references import Reference
+from connect.report.scans import ScanPage
+from connect.report.sections import Choices, Result
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort, Limits
 from connect.settings.domains import Domains
@@ -32,6 +51,31 @@ from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
 from connect.words import capitalised, counted, effect_size, in_words
+
+PAGE = 15_000_000
+"""Bytes that the page may have; above, figures become coarser, those of the last model first."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What the page shows or saves when asked: texts by the name of their file, and what belongs to them.
+
+    Parameters
+    ----------
+    texts
+        Tables, programs and pages by the name of their file.
+    grid
+        Parcels in the order of the matrix of edges.
+    methods
+        Methods as a fragment of HTML.
+    references
+        What the methods cite.
+    """
+
+    texts: Mapping[str, str]
+    grid: Mapping[str, Any]
+    methods: str
+    references: Sequence[Reference]
 
 
 def report(  # noqa: PLR0913 - one parameter for each file
@@ -52,12 +96,16 @@ def report(  # noqa: PLR0913 - one parameter for each file
     assessments: Sequence[Path],
     page: Path,
     answer: Path,
+    text: Path,
+    bibliography: Path,
     recipes: Sequence[Path] = (),
     figures: Sequence[Path] = (),
     trusts: Sequence[Path] = (),
     slopes: Sequence[Path] = (),
+    carpets: Sequence[Path] = (),
+    command: str = "snakemake",
 ) -> None:
-    """Write the page of a cohort, and its answer in a few lines.
+    """Write the page of a cohort, its answer in a few lines, and its methods with their references.
 
     Parameters
     ----------
@@ -96,6 +144,10 @@ def report(  # noqa: PLR0913 - one parameter for each file
         Output: the page (HTML).
     answer
         Output: the answer (text).
+    text
+        Output: the methods, for a paper (Markdown).
+    bibliography
+        Output: the references that the methods cite, and the programs (BibTeX).
     recipes
         Figures (YAML), or none.
     figures
@@ -105,18 +157,21 @@ def report(  # noqa: PLR0913 - one parameter for each file
         Which tests to trust, from the challenge stage: a record per model, in a folder of its name, or none.
     slopes
         Slopes in each arm, from the relate stage: a table per model that is about a phenotype, likewise.
+    carpets
+        Folder with a picture of each scan, named like the scan (PNG), or none.
+    command
+        What makes this page again, for its reader.
     """
     settings = (read(Cohort, cohort), read(Atlas, atlas), read(Domains, domains), read(Strategy, strategy))
     records = [read_record(path) for path in summaries]
     universe = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem}
-    tables = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "components": components}
-    tables["people"] = people
+    levels = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "components": components}
     results = [
         _result(
             model,
             primary(records, {**universe, "model": model.stem}),
-            tables,
-            _pictures(model, recipes, figures, "relation" if read(Model, model).relation else "model"),
+            {**levels, "people": people},
+            _pictures(model, recipes, figures),
             read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
             slopes,
         )
@@ -129,14 +184,26 @@ def report(  # noqa: PLR0913 - one parameter for each file
     files += _digests(function=[own.file for own in owns if own])
     files += [("function", one["file"], one["sha256"]) for one in results[0].summary["statistics"]]
     chosen = Choices(*settings, settled, tuple(dict.fromkeys(files)))
+    screened = read_table(scans, ["scan", "kept", "reason", "scanner", *quality.SCAN_COLUMNS])
     found = Quality(
-        scans=read_table(scans, ["scan", "kept", "reason", "scanner", *quality.SCAN_COLUMNS]),
+        scans=screened,
         lost=read_table(lost, ["scan", "parcel", "coverage"]),
         assessments=_assessed(assessments, universe),
-        pictures=_pictures(models[0], recipes, figures, "cohort"),
+        pictures=_pictures(models[0], recipes, figures, cohort=True),
+        carpets=_carpets(screened["scan"], carpets),
     )
-    _write(page, render(chosen, results, records, found))
+    parcels = read_table(chosen.atlas.parcels, ["name", "network", "region"])
+    carried = gathered(chosen, results, records, found, parcels, domain_of(parcels, chosen.domains, domains))
+    made = render(chosen, results, records, found, carried, command)
+    for place, model in reversed(list(enumerate(models))):
+        if len(made.encode()) <= PAGE:
+            break
+        results[place] = replace(results[place], pictures=_pictures(model, recipes, figures, coarse=True))
+        made = render(chosen, results, records, found, carried, command)
+    _write(page, made)
     _write(answer, answer_text(results, found.scans, chosen.cohort.limits))
+    _write(text, carried.texts["methods.md"])
+    _write(bibliography, carried.texts["references.bib"])
 
 
 def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Mapping[str, Any]:
@@ -159,6 +226,8 @@ def render(
     results: Sequence[Result],
     records: Sequence[Mapping[str, Any]],
     found: Quality,
+    carried: Carried,
+    command: str,
 ) -> str:
     """Return the page.
 
@@ -171,22 +240,71 @@ def render(
     records
         Summaries of every model in every universe.
     found
-        Scans, missing parcels, motion left, and the figures about the cohort.
+        Scans, missing parcels, motion left, the figures about the cohort and the pictures of scans.
+    carried
+        What the page shows or saves when asked.
+    command
+        What makes this page again.
     """
     edges, scans = results[0].levels["edge"], found.scans
+    pages = scan_pages.scan_pages(scans, found.lost, _n_parcels(results), chosen.cohort.limits, found.carpets)
+    named = scan_pages.names(scans)
+    n_edges = len(packed.carried(edges))
     return _environment().get_template("report.html").render(
-        **{name: getattr(chosen, name) for name in ("cohort", "atlas", "domains", "strategy", "measure", "files")},
-        results=results,
+        **_context(chosen, results, found),
         records=records,
-        scans=scans,
-        kept=scans[scans["kept"] == "yes"],
         excluded=scans[scans["kept"] == "no"],
         lost=found.lost,
         assessments=found.assessments,
         pictures=found.pictures,
         flags=quality.flags(results, scans, chosen.cohort.limits),
-        n_parcels=len({*edges["a"], *edges["b"]}),
+        scan_pages=pages,
+        scan_names={page.row["scan"]: named[page.row["scan"]] for page in pages},
+        edges_left_out=(n_edges, len(edges)) if n_edges < len(edges) else (),
+        grid=carried.grid,
+        carried={name: f"{name}, {packed.size(text)}" for name, text in carried.texts.items()},
+        packed={name: packed.packed(text) for name, text in carried.texts.items()},
+        methods_text=Markup(carried.methods),
+        references=carried.references,
+        command=command,
+        notes=_left_out_of_the_page(results, pages),
     )  # fmt: skip
+
+
+def gathered(
+    chosen: Choices,
+    results: Sequence[Result],
+    records: Sequence[Mapping[str, Any]],
+    found: Quality,
+    parcels: pd.DataFrame,
+    domain: np.ndarray,
+) -> Carried:
+    """Return the methods with their references, and what the page shows or saves when asked.
+
+    Parameters
+    ----------
+    chosen, results, records, found
+        As :func:`render` takes them.
+    parcels
+        Parcels of the atlas.
+    domain
+        Domain of each parcel ``(n_parcels,)``, an empty string if it has none.
+    """
+    methods_text = _environment().get_template("methods_text.html").render(**_context(chosen, results, found))
+    cited = references.cited_in(methods_text)
+    cited += references.sources_of(_sources(chosen, results), cited)
+    words = [f"# Methods: {chosen.cohort.title}", "", markdown(methods_text), "## References", ""]
+    versions = methods.versions()
+    texts = {
+        "tables.js": packed.library(),
+        "methods.md": "\n".join([*words, *(f"- {one.full}" for one in cited), ""]),
+        "references.bib": references.bibliography([*cited, *references.software(versions)]),
+        **packed.tables(results, records, found.scans, found.lost, found.assessments, chosen.files, versions),
+    }
+    brain = packed.brain(results[0].levels["edge"], parcels, domain)
+    if brain:
+        texts["brain.html"] = brain
+    return Carried(texts, packed.grid(parcels, domain, results[0]), methods_text, cited)
 
 
 def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) -> str:
@@ -208,19 +326,57 @@ def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) 
     return "\n".join(lines).replace(numbers.MINUS, "-").replace("’", "'") + "\n"
 
 
+def _context(chosen: Choices, results: Sequence[Result], found: Quality) -> dict[str, Any]:
+    """Return what the page and its methods text both need."""
+    names = ("cohort", "atlas", "domains", "strategy", "measure", "files")
+    return {
+        **{name: getattr(chosen, name) for name in names},
+        "results": results,
+        "scans": found.scans,
+        "kept": found.scans[found.scans["kept"] == "yes"],
+        "limits": chosen.cohort.limits,
+        "n_parcels": _n_parcels(results),
+    }
+
+
+def _n_parcels(results: Sequence[Result]) -> int:
+    edges = results[0].levels["edge"]
+    return len({*edges["a"], *edges["b"]})
+
+
+def _sources(chosen: Choices, results: Sequence[Result]) -> list[str]:
+    """Return what choices say of where they come from."""
+    summaries = [result.summary for result in results]
+    settings = (chosen.cohort, chosen.atlas, chosen.domains, chosen.strategy, chosen.measure)
+    own = [one["source"] for one in summaries[0]["statistics"]]
+    persons = [text for one in measured.measures(summaries) for text in (one["source"], one["words"])]
+    return [*(one.source for one in settings), *own, *persons]
+
+
+def _left_out_of_the_page(results: Sequence[Result], pages: Sequence[ScanPage]) -> list[str]:
+    """Say what the page has no room for, and where it stands."""
+    coarse = sum(picture.lighter for result in results for picture in result.pictures)
+    gone = sum(page.left_out for page in pages)
+    said = [
+        (coarse, f"To stay below {PAGE / 1e6:g} MB, {coarse} figures are shown coarser than they were drawn."),
+        (gone, f"Pictures of {gone} scans that were kept or moved least are not on it."),
+    ]
+    return [f"{text} All stand in the folder draw of the results." for count, text in said if count]
+
+
 def _because(reasons: Sequence[str] | pd.Series[str]) -> str:
     return f" ({numbers.counts(reasons)})" if len(reasons) else ""
 
 
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    for module in (measured, methods, numbers, quality, relations, sections, trust, wording):
+    for module in (measured, methods, numbers, quality, relations, scan_pages, sections, trust, wording):
         functions = {
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
@@ -229,6 +385,7 @@ def _environment() -> Environment:
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),
+        most_lines=packed.MOST_LINES,
         shown_at_most=sections.MOST,
         variants=quality.VARIANTS,
         scan_columns=quality.SCAN_COLUMNS,
@@ -269,20 +426,40 @@ def _assessed(paths: Sequence[Path], universe: Mapping[str, str]) -> list[dict[s
     return records
 
 
-def _pictures(model: Path, recipes: Sequence[Path], figures: Sequence[Path], about: str) -> tuple[Picture, ...]:
-    """Read the figures about a model or its cohort from the folder of the model, in the order of the recipes."""
+def _pictures(
+    model: Path, recipes: Sequence[Path], figures: Sequence[Path], cohort: bool = False, coarse: bool = False
+) -> tuple[Picture, ...]:
+    """Read the figures about a model or its cohort from the folder of the model, in the order of the recipes.
+
+    Coarse ones are made of the PNG beside the SVG.
+    """
+    about = "cohort" if cohort else "relation" if read(Model, model).relation else "model"
     found = []
     for path in recipes:
         recipe = read(Figure, path)
         if recipe.about != about:
             continue
-        names = [figure for figure in figures if (figure.parent.name, figure.stem) == (model.stem, path.stem)]
-        if not names or not names[0].is_file():
-            where = names[0] if names else f"flag --figures, model {model.stem}"
-            raise UserError(where, f"the figure `{path.stem}` as SVG", "no such file", "run draw for that model")
-        content = base64.b64encode(names[0].read_bytes()).decode()
-        found.append(Picture(recipe.title, recipe.caption, recipe.width, f"data:image/svg+xml;base64,{content}"))
+        vector = pictures.vector(_drawn(model, path, figures, ".svg").read_text(encoding="utf-8"))
+        small = pictures.lighter(_drawn(model, path, figures, ".png").read_bytes(), recipe.width) if coarse else vector
+        source = min(vector, small, key=len)
+        found.append(Picture(recipe.title, recipe.caption, recipe.width, source, source != vector))
     return tuple(found)
+
+
+def _drawn(model: Path, recipe: Path, figures: Sequence[Path], kind: str) -> Path:
+    """Return the figure of a recipe and model, of the kind that the name ends with."""
+    for figure in figures:
+        if (figure.parent.name, figure.stem) == (model.stem, recipe.stem) and figure.with_suffix(kind).is_file():
+            return figure.with_suffix(kind)
+    where = f"flag --figures, model {model.stem}"
+    must = f"the figure `{recipe.stem}` as {kind[1:].upper()}"
+    raise UserError(where, must, "no such file", "run draw for that model")
+
+
+def _carpets(scans: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
+    """Read the pictures of scans that are there."""
+    paths = {scan: folder / f"{scan}.png" for folder in folders for scan in scans}
+    return {scan: pictures.photo(path.read_bytes()) for scan, path in paths.items() if path.is_file()}
 
 
 def _digests(**choices: Sequence[Path]) -> list[tuple[str, str, str]]:

@@ -1,13 +1,11 @@
-"""Phrases of the methods text: choices in the words of a paper, and the references that the text cites.
+"""Phrases of the methods text: choices in the words of a paper.
 
-The sentences stand in ``methods.html``; here is what depends on a choice in more than a number.
+The sentences stand in ``templates/methods_text.html``; here is what depends on a choice in more than a number.
 """
 
 from __future__ import annotations
 
 import platform
-import re
-from collections.abc import Mapping
 from importlib.metadata import version
 
 import pandas as pd
@@ -19,46 +17,7 @@ from connect.settings.domains import Domain
 from connect.settings.measure import Measure
 from connect.settings.strategy import Strategy
 
-PACKAGES = ("numpy", "scipy", "nilearn", "nibabel", "snakemake")
-
-REFERENCES: Mapping[str, str] = {
-    "Aiken and West 1991": "Multiple Regression: Testing and Interpreting Interactions, Sage",
-    "Bakdash and Marusich 2017": "Front Psychol 8:456, doi:10.3389/fpsyg.2017.00456",
-    "Bauer and Curran 2005": "Multivariate Behav Res 40:373, doi:10.1207/s15327906mbr4003_5",
-    "Benjamini and Hochberg 1995": "J R Stat Soc B 57:289, doi:10.1111/j.2517-6161.1995.tb02031.x",
-    "Bland and Altman 1995": "BMJ 310:446, doi:10.1136/bmj.310.6977.446",
-    "Bonett and Wright 2000": "Psychometrika 65:23, doi:10.1007/BF02294183",
-    "Chan et al. 2014": "PNAS 111:E4997, doi:10.1073/pnas.1415122111",
-    "Ciric et al. 2017": "NeuroImage 154:174, doi:10.1016/j.neuroimage.2017.03.020",
-    "Cumming and Finch 2001": "Educ Psychol Meas 61:532, doi:10.1177/0013164401614002",
-    "Efron and Morris 1975": "J Am Stat Assoc 70:311, doi:10.1080/01621459.1975.10479864",
-    "Esteban et al. 2019": "Nat Methods 16:111, doi:10.1038/s41592-018-0235-4",
-    "Fisher 1915": "Biometrika 10:507, doi:10.1093/biomet/10.4.507",
-    "Fisher 1924": "Metron 3:329",
-    "Freedman and Lane 1983": "J Bus Econ Stat 1:292, doi:10.1080/07350015.1983.10509354",
-    "Hedges 1981": "J Educ Stat 6:107, doi:10.3102/10769986006002107",
-    "Johnson and Neyman 1936": "Stat Res Mem 1:57",
-    "Kuznetsova et al. 2017": "J Stat Softw 82(13), doi:10.18637/jss.v082.i13",
-    "Ledoit and Wolf 2004": "J Multivar Anal 88:365, doi:10.1016/S0047-259X(03)00096-4",
-    "Lindquist et al. 2019": "Hum Brain Mapp 40:2358, doi:10.1002/hbm.24528",
-    "Lipponen and Tarvainen 2019": "J Med Eng Technol 43:173, doi:10.1080/03091902.2019.1640306",
-    "Makowski et al. 2021": "Behav Res Methods 53:1689, doi:10.3758/s13428-020-01516-y",
-    "Mölder et al. 2021": "F1000Research 10:33, doi:10.12688/f1000research.29032.2",
-    "Orphanidou et al. 2015": "IEEE J Biomed Health Inform 19:832, doi:10.1109/JBHI.2014.2338351",
-    "Parkes et al. 2018": "NeuroImage 171:415, doi:10.1016/j.neuroimage.2017.12.073",
-    "Phipson and Smyth 2010": "Stat Appl Genet Mol Biol 9:39, doi:10.2202/1544-6115.1585",
-    "Power et al. 2012": "NeuroImage 59:2142, doi:10.1016/j.neuroimage.2011.10.018",
-    "Pruessner et al. 2003": "Psychoneuroendocrinology 28:916, doi:10.1016/S0306-4530(02)00108-7",
-    "Task Force 1996": "Circulation 93:1043, doi:10.1161/01.CIR.93.5.1043",
-    "Varoquaux et al. 2010": "MICCAI, doi:10.1007/978-3-642-15705-9_25",
-    "Wang et al. 2024": "PLoS Comput Biol 20:e1011942, doi:10.1371/journal.pcbi.1011942",
-    "Welch 1947": "Biometrika 34:28, doi:10.1093/biomet/34.1-2.28",
-    "Westfall and Young 1993": "Resampling-Based Multiple Testing, Wiley",
-    "Wilcox 1994": "Psychometrika 59:601, doi:10.1007/BF02294395",
-    "Winkler et al. 2014": "NeuroImage 92:381, doi:10.1016/j.neuroimage.2014.01.060",
-    "Worsley and Friston 1995": "NeuroImage 2:173, doi:10.1006/nimg.1995.1023",
-    "Zalesky et al. 2010": "NeuroImage 53:1197, doi:10.1016/j.neuroimage.2010.06.041",
-}
+PACKAGES = ("numpy", "scipy", "pandas", "nilearn", "nibabel", "snakemake")
 
 _ATLASES = {
     "labels": "the mean over the voxels of each label, after nearest-neighbour resampling to the BOLD grid",
@@ -145,16 +104,10 @@ def reach(values: pd.Series[float], digits: int = 0) -> str:
     return " to ".join(dict.fromkeys(found)) if values.notna().any() else "n/a"
 
 
-def versions() -> str:
+def versions() -> dict[str, str]:
     """Return the versions of connect, Python and the packages that results depend on."""
-    packages = [f"{name} {version(name)}" for name in PACKAGES]
-    return ", ".join([f"connect {__version__}", f"Python {platform.python_version()}", *packages])
-
-
-def references(text: str) -> list[str]:
-    """Return the references that a text cites, in alphabetical order."""
-    plain = re.sub(r" \((?=\d{4})", " ", text)
-    return [f"{short}. {rest}" for short, rest in REFERENCES.items() if short in plain]
+    packages = {name: version(name) for name in PACKAGES}
+    return {"connect": __version__, "Python": platform.python_version(), **packages}
 
 
 def _censoring(strategy: Strategy) -> str:

@@ -7,7 +7,7 @@ without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,8 @@ import pandas as pd
 from connect.acquisition import changed_settings, told
 from connect.limits import severe
 from connect.report import numbers
-from connect.report.sections import Picture, Result
+from connect.report.pictures import Picture
+from connect.report.sections import Result
 from connect.settings.cohort import Limits
 
 VARIANTS: Mapping[str, str] = {"level": "mean FD, connectivity", "change": "change in both"}
@@ -57,12 +58,15 @@ class Quality:
         Records of the assess stage in the primary atlas and measure, one per denoising strategy in the plan's order.
     pictures
         Figures about the cohort.
+    carpets
+        Pictures of scans as data URIs, by scan.
     """
 
     scans: pd.DataFrame
     lost: pd.DataFrame
     assessments: Sequence[Mapping[str, Any]]
     pictures: tuple[Picture, ...]
+    carpets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 from connect.formulas import MOTION, MOTION_LEVEL
 from connect.people import word
 from connect.report.numbers import people
+from connect.report.pictures import Picture
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -34,16 +35,6 @@ class Choices:
     strategy: Strategy
     measure: Measure
     files: Sequence[tuple[str, str, str]]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure: its title, what the reader sees, its width in mm, and the image as a data URI."""
-
-    title: str
-    caption: str
-    width: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -142,6 +133,35 @@ def not_analysed(result: Result) -> Rows:
     ]
 
 
+def everyone(results: Sequence[Result], scans: pd.DataFrame) -> Rows:
+    """Return every participant with the scans, which of them were kept, and which models left the participant out."""
+    left_out: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        for row in not_analysed(result):
+            for name in row["people"]:
+                left_out.setdefault(name, []).append({"model": result.name, **row})
+    own = {name: rows(group) for name, group in scans.groupby("participant_id", sort=False)}
+    names = dict.fromkeys([*own, *(name for result in results for name in result.people["participant_id"])])
+    return [
+        {"participant_id": name, "scans": own.get(name, []), "left_out": left_out.get(name, [])}
+        for name in sorted(names)
+    ]
+
+
+def flow(result: Result, scans: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return what became of the participants on the way to a model: what was counted, and how many.
+
+    A row per step: all who are known, those whom the question is not about, those left out by reason, those analysed.
+    """
+    known_people = len({*result.people["participant_id"], *scans["participant_id"]})
+    without = known_people - len(result.people)
+    steps = [("in the tables of the cohort", known_people)]
+    steps += [("scanned, but not in the table of participants", -without)] if without else []
+    for row in sorted(not_analysed(result), key=lambda row: not row["outside"]):
+        steps.append((f"not asked about: {row['reason']}" if row["outside"] else row["reason"], -row["n"]))
+    return [*steps, ("analysed", int((result.people["analysed"] == "yes").sum()))]
+
+
 def missing_parcels(lost: pd.DataFrame, scans: pd.DataFrame) -> Rows:
     """Return the parcels that are missing in a kept scan, those missing most often first."""
     names = scans[["participant_id", "session_id"]].fillna("").agg(" ".join, axis=1).str.strip()
@@ -174,6 +194,13 @@ def agreement(records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) 
     estimates = [record["primary"]["estimate"] for record in found]
     same = [one is not None and one * (summary["primary"]["estimate"] or 0) > 0 for one in estimates]
     return sum(same), sum(record["gate"] == "open" for record in found), len(found)
+
+
+def estimates(records: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the lowest and highest estimate of a model over universes, or None if it has none."""
+    found = [record["primary"]["estimate"] for record in universes(records, summary["model"])]
+    known_ones = [one for one in found if one is not None]
+    return (min(known_ones), max(known_ones)) if known_ones else None
 
 
 def span(effects: Iterable[Mapping[str, Any]], low: str = "g_low", high: str = "g_high") -> tuple[float, float]:

@@ -145,7 +145,7 @@ def outputs_page(rules: Path) -> str:
         beside = "; a JSON file of its name describes its columns" if output.beside else ""
         lines += ["", f"### {rule}: {name}", "", f"`{path}`", "", f"{_upper(output.about)}{beside}.", ""]
         if id(output) in shown:
-            lines[-2] += f" Its columns are those of [{shown[id(output)]}](#{_anchor(shown[id(output)])})."
+            lines[-2] += f" Its columns are those of [{shown[id(output)]}](#{anchor(shown[id(output)])})."
             del lines[-1]
         elif output.columns:
             shown[id(output)] = f"{rule}: {name}"
@@ -170,7 +170,7 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _anchor(heading: str) -> str:
+def anchor(heading: str) -> str:
     """Return the anchor of a heading, as code hosts make it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 

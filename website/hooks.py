@@ -1,7 +1,7 @@
 """What the site adds to the pages: the gallery, pages and files from outside of docs/, and formulas.
 
-The pages are plain Markdown that a code host shows as it is. Their links to files outside of docs/ would lead out of the
-site; here they lead to copies inside it.
+The pages are plain Markdown that a code host shows as it is. Their links to files outside of docs/ would lead out of
+the site; here they lead to copies inside it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from connect.config import read
-from connect.reference import anchor
-from connect.settings.figure import Figure
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from connect.config import read
+from connect.reference import anchor
+from connect.settings.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -28,6 +29,9 @@ PAGES = {
     "data_sample/README.md": "project/sample.md",
 }
 """Pages of the project that stand outside of docs/, and where they are in the site."""
+
+addresses: set[str] = set()
+"""Addresses outside of the site to which pages link."""
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(?=\))")
@@ -67,6 +71,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return markdown if page.file.generated_by else relinked(markdown, f"docs/{place}", place)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs names them
+    """Note the addresses to which a page links."""
+    addresses.update(re.findall(r'href="(https?://[^"]+)"', html))
+    return html
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """List the addresses outside of the site, which nothing fetches."""
+    (Path(config.site_dir) / "links.txt").write_text("\n".join([*sorted(addresses), ""]), encoding="utf-8")
+
+
 def relinked(text: str, source: str, place: str) -> str:
     """Return a page whose links lead to the places that their targets have in the site, and whose DOIs are links.
 
@@ -89,7 +104,8 @@ def relinked(text: str, source: str, place: str) -> str:
 
     parts = re.split(f"({FENCE.pattern})", text, flags=FENCE.flags)
     return "".join(
-        part if n % 2 else DOI.sub(r"[doi:\1](<https://doi.org/\1>)", LINK.sub(moved, part)) for n, part in enumerate(parts)
+        part if n % 2 else DOI.sub(r"[doi:\1](<https://doi.org/\1>)", LINK.sub(moved, part))
+        for n, part in enumerate(parts)
     )
 
 
@@ -141,8 +157,8 @@ def order(model: str) -> tuple[int, str]:
     return (named.index(model) if model in named else len(named), model)
 
 
-INTRODUCTION = """Every figure that ships with the project, drawn from the sample cohort at the size of its recipe, with the
-recipe under it. To use one, name it in `figures` of the plan; to change one, copy its file:
+INTRODUCTION = """Every figure that ships with the project, drawn from the sample cohort at the size of its recipe, with
+the recipe under it. To use one, name it in `figures` of the plan; to change one, copy its file:
 [Choose or add](how-to/choose-or-add.md#a-figure). What each kind shows stands under [draw](stages/draw.md)."""
 
 

@@ -184,7 +184,9 @@ SUMMARY = {
         "that of the measure, per week",
     ),
     "unit": Column("unit of the measure", WORDS),
-    "phenotypes": Column("of each phenotype's column its title, unit, moment, direction, words and source", WORDS),
+    "phenotypes": Column(
+        "of each phenotype's column `phenotype`, `moment`, `title`, `unit`, `higher`, `words` and `source`", WORDS
+    ),
 }
 RELATED = {
     **SUMMARY,
@@ -331,9 +333,9 @@ OUTPUTS: Mapping[str, Mapping[str, tuple[Output, ...]]] = {
         "answer": (Output("the same in lines of text"),),
     },
     "draw": {
-        "svg": (Output("the figure, for web pages and for editing"),),
-        "pdf": (Output("the figure, for papers"),),
-        "png": (Output("the figure as pixels"),),
+        "svg": (Output("the figure for the web, with text as paths"),),
+        "pdf": (Output("the figure for journals, with fonts that can be edited"),),
+        "png": (Output("the figure for slides, 300 dots per inch"),),
     },
     "report": {
         "page": (Output("one page that loads nothing from anywhere"),),

@@ -47,6 +47,13 @@ def run(project: Path, language: str, code: str) -> str:
     return done.stdout
 
 
+def elsewhere() -> list[tuple[Path, str]]:
+    """Return page and code of Python that reads the sample's results, on other pages than these."""
+    pages = sorted(path for path in (ROOT / "docs").rglob("*.md") if path not in PAGES)
+    found = [(page, *block) for page in pages for block in FENCE.findall(page.read_text(encoding="utf-8"))]
+    return [(page, code) for page, language, code in found if language == "python" and "results/sample/" in code]
+
+
 def lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
@@ -64,6 +71,11 @@ def test_a_step_runs_and_prints_what_it_shows(project: Path, page: Path) -> None
             (project / head[1]).write_text(code, encoding="utf-8")
         else:
             printed = run(project, language, code)
+
+
+@pytest.mark.parametrize(("page", "code"), elsewhere(), ids=lambda value: getattr(value, "stem", None))
+def test_python_about_the_sample_on_other_pages_runs(finished: Study, page: Path, code: str) -> None:
+    run(finished.folder, "python", code)
 
 
 def test_every_step_has_something_to_type() -> None:

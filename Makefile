@@ -26,19 +26,28 @@ test-cluster: $(VENV)/ready ## run the sample through a Slurm of its own, with f
 	python -m pytest -n 0 -m cluster tests/cluster
 
 check: $(VENV)/ready ## style, types, and the lint of the workflow
-	ruff format --check src tests benchmarks
-	ruff check src tests benchmarks
+	ruff format --check src tests benchmarks website
+	ruff check src tests benchmarks website
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
 
 format: $(VENV)/ready ## put code and rules into the house style
-	ruff format src tests benchmarks
-	ruff check --fix src tests benchmarks
+	ruff format src tests benchmarks website
+	ruff check --fix src tests benchmarks website
 	snakefmt Snakefile workflow
 
-docs: $(VENV)/ready ## regenerate the reference pages and the schemas
+reference: $(VENV)/ready ## regenerate the reference pages and the schemas
 	connect reference
+
+recipes = $(notdir $(basename $(wildcard config/figures/*.yaml)))
+comma := ,
+
+docs: $(VENV)/ready ## build the documentation as a site, with every figure of the sample: site/index.html
+	snakemake results/sample/report/report.html --until draw \
+	  --config 'cohorts={sample: [training-by-time, oxytocin-and-change]}' 'figures=[$(foreach name,$(recipes),$(name)$(comma))]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file website/mkdocs.yml
+	@echo "Site: site/index.html"
 
 bench: $(VENV)/ready ## time reading and inference against their peers
 	python benchmarks/parcellate.py
@@ -50,7 +59,7 @@ scale: $(VENV)/ready ## measure planning, overhead and memory up to 10,000 scans
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,slurm,cluster-generic]'
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs,slurm,cluster-generic]'
 	touch $@
 
-.PHONY: help sample test test-cluster check format docs bench scale
+.PHONY: help sample test test-cluster check format reference docs bench scale

@@ -12,6 +12,8 @@ import pytest
 
 from connect.errors import UserError
 from connect.tables import (
+    WORDS,
+    Column,
     read_array,
     read_columns,
     read_header,
@@ -141,12 +143,14 @@ def test_names_stay_text(tmp_path: Path) -> None:
 
 def test_table_with_a_sidecar(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
-    write_table(path, pd.DataFrame({"fd": [0.1]}), {"fd": "mean framewise displacement (mm)"})
+    write_table(path, pd.DataFrame({"fd": [0.1]}), {"fd": Column("mean framewise displacement", "mm")})
     assert json.loads(path.with_suffix(".json").read_text()) == {
-        "fd": {"Description": "mean framewise displacement (mm)"}
+        "fd": {"Description": "mean framewise displacement", "Units": "mm"}
     }
+    write_table(path, pd.DataFrame({"scan": ["a"]}), {"scan": Column("its name", WORDS)})
+    assert json.loads(path.with_suffix(".json").read_text()) == {"scan": {"Description": "its name"}}
     with pytest.raises(ValueError, match="described"):
-        write_table(path, pd.DataFrame({"fd": [0.1], "x": [1]}), {"fd": "f"})
+        write_table(path, pd.DataFrame({"fd": [0.1], "x": [1]}), {"fd": Column("f", "mm")})
 
 
 @pytest.mark.parametrize(

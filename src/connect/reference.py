@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import json
 import pkgutil
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import connect.settings
 from connect import COMMANDS, STAGES
 from connect.cli import parser
+from connect.outputs import Output, files
 from connect.settings import settings
 from connect.tables import write_record, written
 
@@ -29,6 +31,8 @@ def reference(
     schemas: Path = Path("workflow/schemas"),
     page: Path = Path("docs/reference/config.md"),
     commands: Path = Path("docs/reference/cli.md"),
+    outputs: Path = Path("docs/reference/outputs.md"),
+    rules: Path = Path("workflow/rules"),
 ) -> None:
     """Write the schemas and reference pages anew.
 
@@ -40,10 +44,14 @@ def reference(
         Reference page (Markdown) of every key of every choice.
     commands
         Reference page (Markdown) of every command and its flags.
+    outputs
+        Reference page (Markdown) of every file that the workflow writes, with its columns.
+    rules
+        Folder of the rule files, which hold the paths of these files.
     """
     for kind in kinds():
         write_record(schemas / f"{kind}.schema.json", schema(kind))
-    for path, text in ((page, config_page()), (commands, commands_page())):
+    for path, text in ((page, config_page()), (commands, commands_page()), (outputs, outputs_page(rules))):
         with written(path) as aside:
             aside.write_text(text, encoding="utf-8")
 
@@ -102,6 +110,64 @@ def commands_page() -> str:
             lines += ["| argument | value | what |", "|---|---|---|"]
             lines += [_line(_flag(action), _value(action), action.help or "") for action in _actions(function)]
     return "\n".join([*lines, ""])
+
+
+def outputs_page(rules: Path) -> str:
+    """Return the Markdown page with a table of columns, or keys, for each file that the workflow writes.
+
+    Parameters
+    ----------
+    rules
+        Folder of the rule files.
+    """
+    lines = [
+        "# Outputs",
+        "",
+        "<!-- Made by `connect reference` from src/connect/outputs.py and workflow/rules; do not edit. -->",
+        "",
+        "Every file that the workflow writes under `results/`, stage by stage, and what each column means. Tables",
+        "are tab-separated with `n/a` for missing values; arrays are float32 `.npy`, read with",
+        '`numpy.load(path, mmap_mode="r")`; records are JSON with `null` for what is not known. Words in braces differ',
+        "from file to file, names in angle brackets stand for columns that a choice names. A column with a word under",
+        "*only* is in the tables of such models only. Which number to quote:",
+        "[Read the results](../how-to/read-the-results.md).",
+    ]
+    shown: dict[int, str] = {}
+    stage = ""
+    for rule, path, output in files(rules):
+        lines += ["", f"## {rule}"] if rule != stage else []
+        stage, name = rule, path.rpartition("/")[2]
+        beside = "; a JSON file of its name describes its columns" if output.beside else ""
+        lines += ["", f"### {rule}: {name}", "", f"`{path}`", "", f"{_upper(output.about)}{beside}.", ""]
+        if id(output) in shown:
+            lines[-2] += f" Its columns are those of [{shown[id(output)]}](#{anchor(shown[id(output)])})."
+            del lines[-1]
+        elif output.columns:
+            shown[id(output)] = f"{rule}: {name}"
+            lines += _columns(output, "key" if path.endswith(".json") else "column")
+        else:
+            del lines[-1]
+    return "\n".join([*lines, ""])
+
+
+def _columns(output: Output, heading: str) -> list[str]:
+    """Return the table of the columns of a file; what only some files have is told where there is such."""
+    some = any(column.only for column in output.columns.values())
+    head = (heading, "unit", "means", "only") if some else (heading, "unit", "means")
+    rows = [
+        _line(f"`{name}`", column.unit, column.about, *([column.only] if some else []))
+        for name, column in output.columns.items()
+    ]
+    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows]
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor of a heading, as code hosts make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _object(kind: type[Any]) -> dict[str, Any]:

@@ -29,18 +29,18 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.statistic import Statistic
 from connect.study import Study, read_study
-from connect.tables import write_record, write_table
+from connect.tables import WORDS, Column, write_record, write_table
 
-SLOPE_COLUMNS: Mapping[str, str] = {
-    "quantity": "quantity",
-    "at": "arm, or value of the moderator",
-    "slope": "slope of the quantity on the variable, in units of the measure per unit of the variable",
-    "ci_low": "lower bound of its interval",
-    "ci_high": "upper bound of its interval",
-    "error": "standard error",
-    "t": "Student's t; errors are taken to have one variance in all arms",
-    "df": "residual degrees of freedom",
-    "p": "two-sided p-value of t, uncorrected",
+SLOPE_COLUMNS: Mapping[str, Column] = {
+    "quantity": Column("quantity", WORDS),
+    "at": Column("arm, or value of the moderator", WORDS),
+    "slope": Column("slope of the quantity on the variable", "unit of the measure per unit of the variable"),
+    "ci_low": Column("lower bound of its interval", "that of slope"),
+    "ci_high": Column("upper bound of its interval", "that of slope"),
+    "error": Column("standard error", "that of slope"),
+    "t": Column("Student's t; errors are taken to have one variance in all arms", "t"),
+    "df": Column("residual degrees of freedom", "degrees of freedom"),
+    "p": Column("two-sided p-value of t, uncorrected", "0 to 1"),
 }
 
 

@@ -19,39 +19,47 @@ from connect.config import read, suggest
 from connect.errors import UserError
 from connect.limits import BY_HAND, LIMITS, severe
 from connect.settings.cohort import Cohort, Limits
-from connect.tables import read_table, write_table
+from connect.tables import WORDS, Column, read_table, write_table
 
 NEEDED = ("participant_id", "session_id", "scan", "minutes", "tdof", "mean_fd", "tr", "scanner", "unusable")
 """Columns that the table of rows must have."""
 
-COLUMNS: Mapping[str, str] = {
-    "participant_id": "participant",
-    "session_id": "session",
-    "run": "run of the session",
-    "scan": "name of the scan in file names",
-    "start": "first row of the scan in the stacked series of denoise, counted from 0",
-    "stop": "row after its last one there; equal to start if the scan has no series",
-    "n_volumes": "volumes of the image",
-    "n_kept": "volumes left after censoring",
-    "minutes": "time left after censoring (min)",
-    "tdof": "temporal degrees of freedom left after denoising",
-    "n_confounds": "columns that were regressed out",
-    "mean_fd": "mean framewise displacement (mm; Power et al. 2012), over all volumes that have one",
-    "max_fd": "largest framewise displacement (mm)",
-    "fd_above_02": "share of those volumes with a framewise displacement above 0.2 mm (0 to 1)",
-    "fd_above_05": "share of those volumes with a framewise displacement above 0.5 mm (0 to 1)",
-    "mean_dvars": "mean DVARS of the image before denoising (units of the image)",
-    "max_std_dvars": "largest standardised DVARS, measured in the image by parcellate (1 is expected of noise alone); "
-    "not on the scale of the column std_dvars of the confounds, by which scrub.std_dvars censors",
-    "tsnr": "temporal signal-to-noise ratio, median over the voxels of the brain",
-    "coverage": "covered share of a parcel, mean over all parcels (0 to 1)",
-    "fd_dvars": "Pearson correlation of framewise displacement and the change of the cleaned series, over the pairs of "
-    "adjacent kept volumes with a framewise displacement (at most n_kept - 1)",
-    "tr": "repetition time (s)",
-    "scanner": "maker, model, field strength (T) and serial number or station of the scanner, as far as known",
-    "unusable": "why the scan has no series",
-    "kept": "whether the scan is analysed (yes or no)",
-    "reason": "why it is not, in words",
+COLUMNS: Mapping[str, Column] = {
+    "participant_id": Column("participant", WORDS),
+    "session_id": Column("session", WORDS),
+    "run": Column("run of the session", WORDS),
+    "scan": Column("name of the scan in file names", WORDS),
+    "start": Column("first row of the scan in the stacked series of denoise, counted from 0", "rows"),
+    "stop": Column("row after its last one there; equal to start if the scan has no series", "rows"),
+    "n_volumes": Column("volumes of the image", "volumes"),
+    "n_kept": Column("volumes left after censoring", "volumes"),
+    "minutes": Column("time left after censoring", "min"),
+    "tdof": Column("temporal degrees of freedom left after denoising", "degrees of freedom"),
+    "n_confounds": Column("columns that were regressed out", "confounds"),
+    "mean_fd": Column("mean framewise displacement (Power et al. 2012), over all volumes that have one", "mm"),
+    "max_fd": Column("largest framewise displacement", "mm"),
+    "fd_above_02": Column("share of those volumes with a framewise displacement above 0.2 mm", "0 to 1"),
+    "fd_above_05": Column("share of those volumes with a framewise displacement above 0.5 mm", "0 to 1"),
+    "mean_dvars": Column("mean DVARS of the image before denoising", "units of the image"),
+    "max_std_dvars": Column(
+        "largest standardised DVARS, measured in the image by parcellate; not on the scale of the column std_dvars of "
+        "the confounds, by which scrub.std_dvars censors",
+        "1 is expected of noise alone",
+    ),
+    "tsnr": Column("temporal signal-to-noise ratio, median over the voxels of the brain", "ratio"),
+    "coverage": Column("covered share of a parcel, mean over all parcels", "0 to 1"),
+    "fd_dvars": Column(
+        "Pearson correlation of framewise displacement and the change of the cleaned series, over the pairs of "
+        "adjacent kept volumes with a framewise displacement (at most n_kept - 1)",
+        "-1 to 1",
+    ),
+    "tr": Column("repetition time", "s"),
+    "scanner": Column(
+        "maker, model, field strength (T) and serial number or station of the scanner, as far as known", WORDS
+    ),
+    "unusable": Column("why the scan has no series", WORDS),
+    "kept": Column("whether the scan is analysed (yes or no)", WORDS),
+    "reason": Column("why it is not, in words", WORDS),
 }
 """What the columns of the table of kept scans mean."""
 

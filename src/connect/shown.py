@@ -30,10 +30,10 @@ def models_shown(recipe: Figure, planned: tuple[str, ...], is_relation: Callable
     is_relation
         Says of a model whether it is about the slope of a phenotype.
     """
-    if recipe.model:
-        return tuple(name for name in planned if name == recipe.model)
     if recipe.about == "cohort":
         return planned[:1]
+    if recipe.model:
+        return tuple(name for name in planned if name == recipe.model)
     return tuple(name for name in planned if is_relation(name) == (recipe.about == "relation"))
 
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,11 +20,36 @@ from connect.scans import MISSING, check_columns
 if TYPE_CHECKING:
     import pandas as pd
 
+WORDS = "text"
+"""The unit of a column of words, which has none."""
+
 MAPPED = 256
 """Rows of a large array that are mapped at once: pages of a file that stays mapped count as memory."""
 
 TEXT = ("run", "scan", "scanner", "parcel", "name", "network", "region")
 """Columns of names, which stay as they are written even where they look like numbers."""
+
+
+class Column(NamedTuple):
+    """What a column of a table, or a key of a record, means.
+
+    Attributes
+    ----------
+    about
+        In words.
+    unit
+        Unit, or range of what has none; :data:`WORDS` of words.
+    only
+        Which tables have the column, if not all.
+    """
+
+    about: str
+    unit: str
+    only: str = ""
+
+    def sidecar(self) -> dict[str, str]:
+        """Return how BIDS describes the column in the JSON file of a table."""
+        return {"Description": self.about} | ({} if self.unit == WORDS else {"Units": self.unit})
 
 
 @contextmanager
@@ -82,7 +107,7 @@ def read_table(path: Path, required: Sequence[str] = ()) -> pd.DataFrame:
     return frame
 
 
-def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | None = None) -> None:
+def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, Column] | None = None) -> None:
     """Write a TSV with ``n/a`` for missing values and nine significant digits.
 
     Parameters
@@ -92,13 +117,13 @@ def write_table(path: Path, frame: pd.DataFrame, columns: Mapping[str, str] | No
     frame
         Its rows; the index is not written.
     columns
-        What each column means, with its unit. When given, it must name exactly the columns of ``frame`` and is
+        What each column means. When given, it must name exactly the columns of ``frame`` and is
         written beside the table as a JSON sidecar.
     """
     if columns is not None:
         if list(columns) != list(frame.columns):
             raise ValueError(f"columns of {path.name}: described {list(columns)}, written {list(frame.columns)}")
-        write_record(path.with_suffix(".json"), {name: {"Description": text} for name, text in columns.items()})
+        write_record(path.with_suffix(".json"), {name: column.sidecar() for name, column in columns.items()})
     # Formatted here, numbers take half the time that pandas needs for them, and are the same to the last character.
     numbers = {str(name): column.tolist() for name, column in frame.items() if column.dtype.kind == "f"}
     shown = {name: [MISSING if cell != cell else f"{cell:.9g}" for cell in cells] for name, cells in numbers.items()}

@@ -164,7 +164,7 @@ def test_edges_are_named_and_measured(study: Study) -> None:
     np.testing.assert_allclose(edges["distance"], np.linalg.norm(centres[FIRST] - centres[SECOND], axis=1))
     sidecar = json.loads((study.folder / "out" / "edges.json").read_text())
     assert list(sidecar) == list(edges.columns)
-    assert "mm" in sidecar["distance"]["Description"]
+    assert sidecar["distance"]["Units"] == "mm"
 
 
 def test_the_summary_says_what_is_left_and_of_whom(study: Study) -> None:

@@ -23,7 +23,7 @@ from connect.inference import interval
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.strategy import Strategy
-from connect.tables import read_stored, read_table, write_record, write_table
+from connect.tables import WORDS, Column, read_stored, read_table, write_record, write_table
 
 LEAST = 6
 """Fewest participants over whom motion is related to connectivity."""
@@ -33,12 +33,14 @@ CONFIDENCE = 0.95
 MEANS = ("minutes", "tdof", "fd_dvars")
 """Columns of the scans whose means over participants are told."""
 
-EDGE_COLUMNS: Mapping[str, str] = {
-    "a": "parcel",
-    "b": "parcel",
-    "distance": "Euclidean distance between the centres of the two parcels (mm)",
-    "level": "Pearson correlation over participants of mean framewise displacement with connectivity",
-    "change": "Pearson correlation over participants of the change (post minus pre) in both",
+EDGE_COLUMNS: Mapping[str, Column] = {
+    "a": Column("parcel", WORDS),
+    "b": Column("parcel", WORDS),
+    "distance": Column("Euclidean distance between the centres of the two parcels", "mm"),
+    "level": Column(
+        "Pearson correlation over participants of mean framewise displacement with connectivity", "-1 to 1"
+    ),
+    "change": Column("Pearson correlation over participants of the change (post minus pre) in both", "-1 to 1"),
 }
 
 

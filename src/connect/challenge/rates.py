@@ -21,6 +21,7 @@ from connect.progress import progress
 from connect.question import Family, Question, question
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.model import Model
+from connect.tables import WORDS, Column
 from connect.words import untried
 
 BATCH = 25
@@ -36,20 +37,25 @@ SIGNED = ("nbs", "tfnbs", "cnbs")
 """Corrections that need a sign, which several contrasts together have not."""
 
 
-RATE_COLUMNS: Mapping[str, str] = {
-    "scenario": "data without an effect, as the calibration names them",
-    "about": "the same in words",
-    "test": "what is rearranged, as the key test of a model names it; flips (mean changes) or mixed (all sessions)",
-    "test_about": "the same in words",
-    "motion_covariate": "whether motion is a covariate",
-    "correction": "what is tested and how it is corrected",
-    "n": "participants",
-    "sets": "data sets",
-    "rate": "share of data sets in which anything passed",
-    "rate_low": "lower bound of its 95 % interval (Wilson)",
-    "rate_high": "upper bound",
-    "verdict": "holds, nearly holds (above the level by at most half of it), fails, or conservative; a rate is above "
-    "or below the level if chance gives it less than once in 1,000",
+RATE_COLUMNS: Mapping[str, Column] = {
+    "scenario": Column("data without an effect, as the calibration names them", WORDS),
+    "about": Column("the same in words", WORDS),
+    "test": Column(
+        "what is rearranged, as the key test of a model names it; flips (mean changes) or mixed (all sessions)", WORDS
+    ),
+    "test_about": Column("the same in words", WORDS),
+    "motion_covariate": Column("whether motion is a covariate (True or False)", WORDS),
+    "correction": Column("what is tested and how it is corrected", WORDS),
+    "n": Column("participants", "participants"),
+    "sets": Column("data sets", "data sets"),
+    "rate": Column("share of data sets in which anything passed", "0 to 1"),
+    "rate_low": Column("lower bound of its 95 % interval (Wilson)", "0 to 1"),
+    "rate_high": Column("upper bound", "0 to 1"),
+    "verdict": Column(
+        "holds, nearly holds (above the level by at most half of it), fails, or conservative; a rate is above or below "
+        "the level if chance gives it less than once in 1,000",
+        WORDS,
+    ),
 }
 
 ORDER = ("conservative", "holds", "nearly holds", "fails")

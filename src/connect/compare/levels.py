@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,62 +21,134 @@ from connect.inference.reliability import Form, icc, mean_squares, measurement_e
 from connect.outcome import Outcome
 from connect.question import Question
 from connect.settings.model import RANKED
+from connect.tables import WORDS, Column
 
 POWER = 0.8
 """Probability with which the smallest detectable effect is found."""
 
-BASE: Mapping[str, str] = {
-    "n": "participants analysed",
-    "estimate": "contrast, in units of the measure, per week for a rate or a slope on weeks; n/a of several; "
-    "the partial correlation where values are ranked or bent",
-    "ci_low": "lower bound of the estimate's interval",
-    "ci_high": "upper bound of the estimate's interval",
-    "g": "Hedges' g: estimate in residual standard deviations, corrected for small samples; Cohen's f if several are "
-    "tested together; estimate in total standard deviations in a mixed model",
-    "g_low": "lower bound of g",
-    "g_high": "upper bound of g",
-    "statistic": "Student's t of the contrast, or F of several",
-    "df": "residual degrees of freedom; Satterthwaite's in a mixed model",
-    "p": "two-sided p-value by rearrangement, uncorrected",
-    "p_fwe": "p-value corrected for the family by the largest |t|, or F",
-    "q_fdr": "false discovery rate within the family (Benjamini-Hochberg)",
+BASE: Mapping[str, Column] = {
+    "n": Column("participants analysed", "participants"),
+    "estimate": Column(
+        "contrast, per week for a rate or a slope on weeks, per unit of the column for a slope; n/a of several; the "
+        "partial correlation where values are ranked or bent",
+        "that of the measure; segregation: ratio",
+    ),
+    "ci_low": Column("lower bound of the estimate's interval", "that of estimate"),
+    "ci_high": Column("upper bound of the estimate's interval", "that of estimate"),
+    "g": Column(
+        "Hedges' g: estimate in residual standard deviations, corrected for small samples; Cohen's f if several are "
+        "tested together; estimate in total standard deviations in a mixed model",
+        "SD",
+    ),
+    "g_low": Column("lower bound of g", "SD"),
+    "g_high": Column("upper bound of g", "SD"),
+    "statistic": Column("Student's t of the contrast, or F of several", "t or F"),
+    "df": Column("residual degrees of freedom; Satterthwaite's in a mixed model", "degrees of freedom"),
+    "p": Column("two-sided p-value by rearrangement, uncorrected", "0 to 1"),
+    "p_fwe": Column("p-value corrected for the family by the largest |t|, or F", "0 to 1"),
+    "q_fdr": Column("false discovery rate within the family (Benjamini-Hochberg)", "0 to 1"),
 }
-EXTRA: Mapping[str, str] = {
-    "r": "partial correlation with the column whose slope the contrast is, as `correlation` of the model says",
-    "log10_bf": "log10 of the JZS Bayes factor for an effect (Cauchy prior, scale 0.707 residual standard deviations)",
-    "p_equivalence": "p-value of the test that the effect is smaller than the smallest effect of interest (TOST)",
-    "detectable": f"smallest effect found with {100 * POWER:g} % power, uncorrected, in units of the estimate",
-    "detectable_fwe": f"the same for one given row under the correction for the family, {100 * POWER:g} % power",
-    "g_av": "Hedges' g_av: mean change in standard deviations of a session, root mean square of both",
-    "g_rm": "Hedges' g_rm: mean change in standard deviations of the change, scaled to those of a session",
-    "g_ppc": "Hedges' g_ppc: difference in mean change in pooled standard deviations before (Morris 2008)",
-    "g_groups": "Hedges' g of two groups, not adjusted for covariates",
-    "icc_agreement": "ICC(2,1) of the sessions before and after; a reliability only where nothing intervened",
-    "icc_consistency": "ICC(3,1), which does not count a shift of all as error",
-    "p_nbs": "smallest corrected p of the edge's components (network-based statistic); it speaks for the component",
-    "score_tfnbs": "threshold-free network-based score, with the sign of t",
-    "p_tfnbs": "its p-value, corrected for all edges by the largest score",
-    "z_cnbs": "mean t of the edges over its root mean square over rearrangements (constrained network-based statistic)",
-    "p_cnbs": "its p-value, corrected for all network pairs",
-    "q_cnbs": "its false discovery rate over network pairs",
-    "mdc": "minimal detectable change of one participant (95 %), in units of the measure, from consistency",
+ONE_CONTRAST = "one contrast, no mixed model"
+MEAN_CHANGE = "models of a mean change"
+SIGNED = "one contrast"
+EXTRA: Mapping[str, Column] = {
+    "r": Column(
+        "partial correlation with the column whose slope the contrast is, as `correlation` of the model says",
+        "-1 to 1",
+        "contrasts that are a slope",
+    ),
+    "log10_bf": Column(
+        "log10 of the JZS Bayes factor for an effect (Cauchy prior, scale 0.707 residual standard deviations)",
+        "powers of 10",
+        ONE_CONTRAST,
+    ),
+    "p_equivalence": Column(
+        "p-value of the test that the effect is smaller than the smallest effect of interest (TOST)",
+        "0 to 1",
+        "models with `smallest_effect`",
+    ),
+    "detectable": Column(
+        f"smallest effect found with {100 * POWER:g} % power, uncorrected", "that of estimate", ONE_CONTRAST
+    ),
+    "detectable_fwe": Column(
+        f"the same for one given row under the correction for the family, {100 * POWER:g} % power",
+        "that of estimate",
+        ONE_CONTRAST,
+    ),
+    "g_av": Column(
+        "Hedges' g_av: mean change in standard deviations of a session, root mean square of both", "SD", MEAN_CHANGE
+    ),
+    "g_rm": Column(
+        "Hedges' g_rm: mean change in standard deviations of the change, scaled to those of a session",
+        "SD",
+        MEAN_CHANGE,
+    ),
+    "g_ppc": Column(
+        "Hedges' g_ppc: difference in mean change in pooled standard deviations before (Morris 2008)",
+        "SD",
+        "two arms compared in their change",
+    ),
+    "g_groups": Column(
+        "Hedges' g of two groups, not adjusted for covariates", "SD", "two arms compared in one session"
+    ),
+    "icc_agreement": Column(
+        "ICC(2,1) of the sessions before and after; a reliability only where nothing intervened",
+        "up to 1",
+        MEAN_CHANGE,
+    ),
+    "icc_consistency": Column("ICC(3,1), which does not count a shift of all as error", "up to 1", MEAN_CHANGE),
+    "mdc": Column(
+        "minimal detectable change of one participant (95 %), from consistency", "that of the measure", MEAN_CHANGE
+    ),
 }
-LAST: Mapping[str, str] = {
-    "family": "tests that are corrected together",
-    "correction": "how p and p_fwe were counted",
-    "reason": "why a row was not tested",
+JOINED: Mapping[str, Mapping[str, Column]] = {
+    "domain": {},
+    "network": {
+        "z_cnbs": Column(
+            "mean t of the edges over its root mean square over rearrangements (constrained network-based statistic)",
+            "z",
+            SIGNED,
+        ),
+        "p_cnbs": Column("its p-value, corrected for all network pairs", "0 to 1", SIGNED),
+        "q_cnbs": Column("its false discovery rate over network pairs", "0 to 1", SIGNED),
+    },
+    "edge": {
+        "p_nbs": Column(
+            "smallest corrected p of the edge's components (network-based statistic); it speaks for the component",
+            "0 to 1",
+            SIGNED,
+        ),
+        "score_tfnbs": Column("threshold-free network-based score, with the sign of t", "score", SIGNED),
+        "p_tfnbs": Column("its p-value, corrected for all edges by the largest score", "0 to 1", SIGNED),
+    },
+}
+"""What networks of edges say, at the level that has it."""
+LAST: Mapping[str, Column] = {
+    "family": Column("tests that are corrected together", WORDS),
+    "correction": Column("how p and p_fwe were counted", WORDS),
+    "reason": Column("why a row was not tested", WORDS),
 }
 CORRELATION = ("r", "r_low", "r_high")
 FORMS: tuple[Form, ...] = ("agreement", "consistency")
 BOOTSTRAPPED = ("g_av", "g_rm", "g_ppc", "g_groups")
 
 
-def described(columns: Sequence[str]) -> dict[str, str]:
-    """Return what the columns of a level mean, in their order."""
-    known = {**BASE, **EXTRA, **LAST}
-    bounds = {f"{name}_{side}": f"{word} bound of {name}{' (BCa bootstrap)' if name in BOOTSTRAPPED else ''}"
-              for name in EXTRA for side, word in (("low", "lower"), ("high", "upper"))}  # fmt: skip
-    return {name: {**bounds, **known}[name] for name in columns}
+def all_columns(name: str) -> dict[str, Column]:
+    """Return what every column means that a level can have beside those that name its rows.
+
+    Parameters
+    ----------
+    name
+        `domain`, `network` or `edge`.
+    """
+    known = dict(BASE)
+    for column, about in EXTRA.items():
+        known[column] = about
+        if column in ("r", *BOOTSTRAPPED):
+            way = " (BCa bootstrap)" if column in BOOTSTRAPPED else ""
+            for side, word in (("low", "lower"), ("high", "upper")):
+                known[f"{column}_{side}"] = Column(f"{word} bound of {column}{way}", about.unit, about.only)
+    return {**known, **JOINED[name], **LAST}
 
 
 def level(

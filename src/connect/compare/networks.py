@@ -12,18 +12,19 @@ from connect.inference.permutation import Listener
 from connect.inference.power import critical_t
 from connect.parcels import Block
 from connect.question import Question
+from connect.tables import WORDS, Column
 
-COMPONENT_COLUMNS: Mapping[str, str] = {
-    "component": "number of the component",
-    "p_threshold": "uncorrected two-sided p below which edges belong to it",
-    "threshold": "the same as |t|",
-    "direction": "increase or decrease of the contrast in all its edges",
-    "n_edges": "its extent: edges",
-    "intensity": "sum over its edges of |t| minus the threshold",
-    "n_parcels": "parcels",
-    "p_alone": "corrected for all edges, as if this threshold had been the only one",
-    "p_fwe": "corrected for all edges and all thresholds",
-    "parcels": "names of its parcels",
+COMPONENT_COLUMNS: Mapping[str, Column] = {
+    "component": Column("number of the component", "counted from 1"),
+    "p_threshold": Column("uncorrected two-sided p below which edges belong to it", "0 to 1"),
+    "threshold": Column("the same as |t|", "t"),
+    "direction": Column("increase or decrease of the contrast in all its edges", WORDS),
+    "n_edges": Column("its extent", "edges"),
+    "intensity": Column("sum over its edges of |t| minus the threshold", "t"),
+    "n_parcels": Column("parcels that its edges join", "parcels"),
+    "p_alone": Column("p corrected for all edges, as if this threshold had been the only one", "0 to 1"),
+    "p_fwe": Column("p corrected for all edges and all thresholds", "0 to 1"),
+    "parcels": Column("names of its parcels", WORDS),
 }
 
 

@@ -8,14 +8,21 @@ import numpy as np
 import pandas as pd
 
 from connect.inference import Tested
+from connect.tables import Column
 
-NULL_COLUMNS: Mapping[str, str] = {
-    "primary": "Student's t of the primary quantity with its sign, or F of several contrasts, in each arrangement; the "
-    "first row is the observed one. The share of rows that are at least as large in size as the first is its p",
-    "domains": "largest |t|, or F, of the other domain-level quantities; the share of rows that are at least as large "
-    "as the |t| of a quantity is its p_fwe",
-    "networks": "the same of the network pairs",
-    "edges": "the same of the edges",
+NULL_COLUMNS: Mapping[str, Column] = {
+    "primary": Column(
+        "Student's t of the primary quantity with its sign, or F of several contrasts, in each arrangement; the first "
+        "row is the observed one. The share of rows that are at least as large in size as the first is its p",
+        "t or F",
+    ),
+    "domains": Column(
+        "largest |t|, or F, of the other domain-level quantities; the share of rows that are at least as large as the "
+        "|t| of a quantity is its p_fwe",
+        "t or F",
+    ),
+    "networks": Column("the same of the network pairs", "t or F"),
+    "edges": Column("the same of the edges", "t or F"),
 }
 """A column for each family, in the order in which they are tested."""
 

@@ -13,7 +13,7 @@ import pandas as pd
 from connect.cautions import cautions
 from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
-from connect.compare.levels import described, level
+from connect.compare.levels import all_columns, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
 from connect.compare.nulls import NULL_COLUMNS, Signs, null_distributions
 from connect.compare.plasticity import plasticity
@@ -27,12 +27,20 @@ from connect.settings.statistic import Statistic
 from connect.statistics import described as described_statistics
 from connect.statistics import statistic_values
 from connect.study import Study
-from connect.tables import write_table
+from connect.tables import WORDS, Column, write_table
 
-LABEL_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "domain": {"quantity": "quantity", "n_edges": "edges averaged"},
-    "network": {"a": "network", "b": "network", "n_edges": "edges averaged"},
-    "edge": {"a": "parcel", "b": "parcel", "block": "domains of the two parcels"},
+LABEL_COLUMNS: Mapping[str, Mapping[str, Column]] = {
+    "domain": {"quantity": Column("quantity", WORDS), "n_edges": Column("edges averaged", "edges")},
+    "network": {
+        "a": Column("network", WORDS),
+        "b": Column("network", WORDS),
+        "n_edges": Column("edges averaged", "edges"),
+    },
+    "edge": {
+        "a": Column("parcel", WORDS),
+        "b": Column("parcel", WORDS),
+        "block": Column("domains of the two parcels", WORDS),
+    },
 }
 
 
@@ -68,8 +76,8 @@ class Compared:
     ) -> None:
         """Write the tables."""
         for path, name in ((domains, "domain"), (networks, "network"), (edges, "edge")):
-            columns = [str(column) for column in self.levels[name] if column not in LABEL_COLUMNS[name]]
-            write_table(path, self.levels[name], {**LABEL_COLUMNS[name], **described(columns)})
+            known = {**LABEL_COLUMNS[name], **all_columns(name)}
+            write_table(path, self.levels[name], {str(column): known[str(column)] for column in self.levels[name]})
         write_table(components, self.components, COMPONENT_COLUMNS)
         write_table(nulls, self.nulls, NULL_COLUMNS)
         write_table(values, self.values)

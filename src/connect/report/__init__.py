@@ -437,7 +437,7 @@ def _pictures(
     found = []
     for path in recipes:
         recipe = read(Figure, path)
-        if recipe.about != about:
+        if recipe.about != about or (recipe.about != "cohort" and recipe.model not in ("", model.stem)):
             continue
         vector = pictures.vector(_drawn(model, path, figures, ".svg").read_text(encoding="utf-8"))
         small = pictures.lighter(_drawn(model, path, figures, ".png").read_bytes(), recipe.width) if coarse else vector

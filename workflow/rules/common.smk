@@ -310,17 +310,16 @@ def drawn_once(figure):
     return expand(rules.draw.output.svg, cohort=cohort, model=model, figure=figure)[0]
 
 
-def drawn():
-    """Return the figures of the plan that are about models or the cohort, and not about each scan."""
-    return [figure for figure in PLAN.figures if figure not in OF_SCANS]
+def drawn(cohort):
+    """Return the figures of the plan that are about a cohort or its models, and not about each scan."""
+    return [figure for figure in PLAN.figures if figure not in OF_SCANS and recipe_of(figure).cohort in ("", cohort)]
 
 
 def pictures(cohort):
     """Return the figures of a cohort."""
     return [
         path
-        for figure in drawn()
-        if recipe_of(figure).cohort in ("", cohort)
+        for figure in drawn(cohort)
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
 

@@ -11,7 +11,9 @@ rule report:
         domains=choice("domains", PLAN.atlas_names[0]),
         strategy=choice("strategies", PLAN.strategies[0]),
         measure=choice("measures", PLAN.measures[0]),
-        functions=own_files("measures", PLAN.measures[0]) + own_files("figures", *drawn()),
+        functions=lambda wildcards: (
+            own_files("measures", PLAN.measures[0]) + own_files("figures", *drawn(wildcards.cohort))
+        ),
         models=lambda wildcards: [choice("models", model) for model in PLAN.models[wildcards.cohort]],
         scans=primary(rules.screen.output.kept),
         lost=primary(rules.screen.output.lost),
@@ -23,7 +25,7 @@ rule report:
         slopes=slopes,
         summaries=lambda wildcards: comparisons(wildcards.cohort),
         assessments=lambda wildcards: assessments(wildcards.cohort),
-        recipes=[choice("figures", figure) for figure in drawn()],
+        recipes=lambda wildcards: [choice("figures", figure) for figure in drawn(wildcards.cohort)],
         figures=lambda wildcards: pictures(wildcards.cohort),
         carpets=lambda wildcards: scan_pictures(wildcards.cohort),
         trusts=lambda wildcards: calibrations(rules.challenge.output.summary, wildcards.cohort),

@@ -50,7 +50,7 @@ from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
-from connect.words import capitalised, counted, effect_size, in_words
+from connect.words import capitalised, counted, effect_size, in_words, is_approximate
 
 PAGE = 15_000_000
 """Bytes that the page may have; above, figures become coarser, those of the last model first."""
@@ -381,7 +381,8 @@ def _environment() -> Environment:
             name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__
         }
         made.filters.update({name: one for name, one in functions.items() if not name.startswith("_")})
-    made.filters.update(counted=counted, in_words=in_words, effect_size=effect_size, capitalised=capitalised)
+    made.filters.update(counted=counted, covariates=is_approximate)
+    made.filters.update(in_words=in_words, effect_size=effect_size, capitalised=capitalised)
     made.globals.update(
         quantities=QUANTITIES,
         versions=methods.versions(),

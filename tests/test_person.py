@@ -180,9 +180,10 @@ def test_other_questions_are_parted_by_their_effect_size(study: Study, written: 
         assert f'href="#model-{model}"' in second
 
 
-def test_no_p_value_is_zero(page: Page) -> None:
+def test_no_p_value_is_zero(written: tuple[Path, str], page: Page) -> None:
     assert not re.search(r"p(_FWE)? = 0(\.0+)?\b(?!\.)", page.text)
-    assert not [cell for cell in page.texts["td"] if re.fullmatch(r"0\.0+", cell)]
+    before_scans = written[0].read_text(encoding="utf-8").partition('<section id="scans"')[0]
+    assert not re.search(r"<td[^>]*>0\.0+</td>", before_scans)
     assert "below 0.0000" not in page.text
 
 
@@ -284,7 +285,7 @@ def test_methods_list_what_they_cite(written: tuple[Path, str], page: Page) -> N
     for doi in ("10.1007/BF02294395", "10.3389/fpsyg.2017.00456", "10.1007/BF02294183", "10.1136/bmj.310.6977.446"):
         assert f"https://doi.org/{doi}" in links
     text = section(written[0], "methods").partition("References")[2]
-    for short in ("Johnson and Neyman 1936. Stat Res Mem 1:57", "Fisher 1924. Metron 3:329", "Aiken and West 1991. "):
+    for short in ("Johnson PO, Neyman J (1936). ", "Metron 3:329–332", "Aiken LS, West SG (1991). "):
         assert short in text
     assert "Makowski" not in text
 
@@ -314,13 +315,8 @@ def test_methods_say_how_each_measure_was_made(tmp_path: Path) -> None:
     )
     assert "(Orphanidou et al. 2015) (Nobody 2021, doi:10.1000/heart)." in text
     references = text.partition("References")[2]
-    for short in (
-        "Makowski et al. 2021. ",
-        "Lipponen and Tarvainen 2019. ",
-        "Orphanidou et al. 2015. ",
-        "Task Force 1996. ",
-    ):
-        assert short in references
+    for start in ("Makowski D, Pham T", "Lipponen JA, Tarvainen MP (2019)", "Orphanidou C, ", "Task Force of the "):
+        assert start in references
     assert "change in HRV" in text
 
 

@@ -9,15 +9,7 @@ STAGES = (
 """The stages of the workflow in the order in which they run: the one list of them."""
 
 COMMANDS = (
-    "init",
-    "index",
-    "gather",
-    "phenotypes",
-    "calibrate",
-    "export",
-    "doctor",
-    "simulate",
-    "completion",
-    "reference",
+    *("init", "index", "gather", "phenotypes", "compose", "verify", "calibrate", "export", "doctor"),
+    *("simulate", "completion", "reference"),
 )
 """Commands of the command line that are no stage."""

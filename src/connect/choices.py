@@ -116,8 +116,7 @@ def read_choices(values: object, place: Place, attempt: Attempt = at_once) -> Ch
     for settings in (*named["measures"].values(), *named["statistics"].values(), *named["figures"].values()):
         if settings.own:
             attempt(settings.own.check)
-    kinds = {name: figure.kind for name, figure in named["figures"].items()}
-    attempt(lambda: plan.check_figures(kinds, place))
+    attempt(lambda: plan.check_figures(named["figures"], place))
     tables = {name: attempt(partial(read_scans, scans_table(name))) for name in plan.cohorts}
     pins = {
         name: attempt(partial(read_files, path)) for name in plan.cohorts if Path(path := files_table(name)).is_file()

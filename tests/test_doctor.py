@@ -197,6 +197,10 @@ BROKEN: dict[str, tuple[Callable[[Study], object], str, str, str]] = {
     "figure without a model": (
         lambda study: study.plan(figures=["slopegraph", "relation"]), "warning", "figures", "got:     relation"
     ),
+    "font of a figure": (
+        lambda study: study.edit("config/figures/slopegraph.yaml", "kind:", "font: No Such Font\nkind:"),
+        "to fix", "figure slopegraph", "No Such Font",
+    ),
     "session without phase": (
         lambda study: study.edit("config/cohorts/sample.yaml", "  post: {phase: post}\n", ""),
         "warning", "sessions", "nothing of post",

@@ -14,10 +14,12 @@ from connect.config import Place, read
 from connect.doctor.findings import Findings
 from connect.entered import few
 from connect.errors import UserError
+from connect.figures import style_of
 from connect.layout import CHOICES, choice
 from connect.parcellate.atlases import read_parcellation
 from connect.parcels import domain_of
 from connect.settings.score import Score
+from connect.shown import models_shown
 from connect.tables import read_table
 
 T = TypeVar("T")
@@ -78,14 +80,17 @@ def _check_parts(found: Findings, choices: Choices) -> None:
 
 
 def _check_figures(found: Findings, choices: Choices, config: Path) -> None:
-    """Tell of figures of which none will be drawn."""
-    models = [choices.named["models"][name] for own in choices.plan.models.values() for name in own
-              if name in choices.named["models"]]  # fmt: skip
-    if not models:
-        return
-    kinds = {"relation": any(model.relation for model in models), "model": not all(model.relation for model in models)}
-    idle = [name for name, figure in choices.named["figures"].items() if not kinds.get(figure.about, True)]
-    if idle:
+    """Check the fonts of figures, and tell of figures of which none will be drawn."""
+    figures, models = choices.named["figures"], choices.named["models"]
+    for name, figure in figures.items():
+        found.attempt(f"figure {name}", partial(style_of, figure))
+    planned = [tuple(name for name in own if name in models) for own in choices.plan.models.values()]
+    shown = {
+        name: any(models_shown(figure, own, lambda model: bool(models[model].relation)) for own in planned)
+        for name, figure in figures.items()
+    }
+    idle = [name for name, drawn in shown.items() if not drawn]
+    if idle and any(planned):
         must, todo = "figures about a model that the plan names", "name a model that they are about, or take them out"
         found.warn("figures", UserError(f"{config}, key figures", must, ", ".join(idle), todo))
 

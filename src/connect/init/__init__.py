@@ -333,8 +333,8 @@ def _participants(words: str, people: Sequence[str]) -> tuple[Path | None, pd.Da
 
 
 def _is_general(figure: Figure) -> bool:
-    """Whether a figure can be drawn of any cohort, without a calibration or a phenotype."""
-    return figure.kind != "calibration" and figure.about != "relation"
+    """Whether a figure can be drawn of any cohort and model, without a calibration or a phenotype."""
+    return figure.kind != "calibration" and figure.about != "relation" and not (figure.model or figure.panels)
 
 
 def _near(folder: Path) -> str:

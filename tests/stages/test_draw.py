@@ -987,5 +987,8 @@ def test_texts_are_whole_and_apart(
 @pytest.mark.parametrize("width", WIDTHS)
 def test_long_names_of_arms_under_conditions_fit(crowded: dict[str, Any], root: Path, drawn: Drawn, width: int) -> None:
     for kind in ("slopegraph", "raincloud", "forest", "flow", "motion", "matrix", "change_matrix", "chord"):
-        made, _ = drawn(crowded, kind, width=width, **sizes(root, kind))
+        made, inputs = drawn(crowded, kind, width=width, **sizes(root, kind))
         check_texts(made)
+        if kind == "raincloud":
+            (axes,) = made.axes
+            assert len(axes.get_yticks()) == len(inputs.summary["arms"]) == 6

@@ -36,6 +36,9 @@ NAMES = 0.22
 CLOUD, BOX, RAIN = (-0.08, -0.46), 0.06, (0.16, 0.42)
 """Where a group has its density, its box and its points, in rows below its middle."""
 
+MOST = 12
+"""Most sessions of arms that are shown beside what the contrast compares: the slopegraph shows them all."""
+
 BOX_HEIGHT = 0.07
 STEPS = 200
 """Points at which a density is drawn."""
@@ -51,6 +54,7 @@ def raincloud(inputs: Inputs, recipe: Recipe) -> Figure:
     level = f"Mean connectivity {QUANTITIES[PRIMARY]} ({inputs.measure.unit.replace(' ', FIRM)})"
     panels = [(sessions, level, False), (groups_compared(inputs), value_label(inputs), is_difference(inputs))]
     panels = [panel for panel in panels if panel[0]]
+    panels = panels[-1:] if len(sessions) > MOST else panels
     narrow = recipe.width < NARROW
     width = recipe.width / (1 if narrow else len(panels))
     heights = [max(recipe.height / (2 if narrow else 1), _least(groups, NAMES * width)) for groups, _, _ in panels]

@@ -126,6 +126,7 @@ def make(
         compare(**inputs, **found, **other)
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
         **assessed(folder, inputs),
+        **dict.fromkeys(("choices", "tables", "gathered", "code"), ()),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
         **elsewhere(folder),
     }
@@ -265,6 +266,7 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
         "several = ('assessments', 'rates', 'universes')\n"
         "paths = {name: found if name in several else found[0] for name, found in paths.items()}\n"
+        "paths |= dict.fromkeys(('choices', 'tables', 'gathered', 'code'), ())\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
         "    draw(recipe, **paths, **out)\n"
@@ -276,8 +278,8 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
     for kind in kinds:
         draw(recipe(here, kind, **small), **paths, **outputs(here, kind))
         recipe(there, kind, **small)
-    listed = {name: path if isinstance(path, list) else [path] for name, path in paths.items()}
-    given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items()]
+    listed = {name: path if isinstance(path, list | tuple) else [path] for name, path in paths.items()}
+    given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items() if paths]
     words = [sys.executable, "-c", code, str(there), *given]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     for kind in kinds:
@@ -951,9 +953,9 @@ def shown_texts(made: Figure) -> list[Text]:
     ]
 
 
-def check_texts(made: Figure) -> None:
+def check_texts(made: Figure, font_size: float = 7) -> None:
     """Check that no text is cut off or smaller than 6 points, and that no two of them overlap."""
-    with style.context(["default", dict(STYLE)]):
+    with style.context(["default", {**STYLE, "font.size": font_size}]):
         made.draw_without_rendering()
         texts = shown_texts(made)
         boxes = [text.get_window_extent() for text in texts]
@@ -982,6 +984,13 @@ def test_texts_are_whole_and_apart(
     paths = person if kind in OF_RELATIONS else arms
     made, _ = drawn(paths, kind, width=width, **sizes(root, kind))
     check_texts(made)
+
+
+@pytest.mark.parametrize("kind", ["chord", "flow", "forest", "raincloud", "glass_brain", "slopegraph"])
+def test_larger_letters_have_their_room(arms: dict[str, Any], root: Path, drawn: Drawn, kind: str) -> None:
+    made, _ = drawn(arms, kind, font_size=9, **sizes(root, kind))
+    check_texts(made, font_size=9)
+    assert max(text.get_fontsize() for text in shown_texts(made)) >= 9 * 6 / 7
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -19,7 +19,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.legend import Legend
 from matplotlib.textpath import text_to_path
 
@@ -61,7 +61,7 @@ BOLD = 0.86
 """Share of a line that a text may take by its length, if it is bold."""
 
 SMALL = 6.0
-"""Size of the smallest letters (points), which journals ask for."""
+"""Size of the smallest letters (points), which journals ask for, where labels have that of the style."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -178,6 +178,35 @@ def registered(name: str) -> Draw:
         must = f"one of: {', '.join(FIGURES)}"
         raise UserError("key kind of the figure", must, name, f"choose a registered figure{suggest(name, FIGURES)}")
     return FIGURES[name]
+
+
+def style_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the style of a figure: the common one in the font and size of the recipe.
+
+    Raises
+    ------
+    UserError
+        If this machine has no such font.
+    """
+    known = {font.name for font in fontManager.ttflist}
+    if recipe.font not in known:
+        must = "the name of a font that is installed"
+        todo = f"install it, or leave the key out{suggest(recipe.font, known)}"
+        raise UserError("key font of the figure", must, recipe.font, todo)
+    scale = recipe.font_size / STYLE["font.size"]
+    sizes = {key: value * scale for key, value in STYLE.items() if key == "font.size" or key.endswith("labelsize")}
+    sizes |= {key: STYLE[key] * scale for key in ("axes.titlesize", "legend.fontsize")}
+    return {**STYLE, **sizes, "font.sans-serif": [recipe.font, *STYLE["font.sans-serif"]]}
+
+
+def zoom() -> float:
+    """Return how much larger the letters of this figure are than those of the style."""
+    return float(rcParams["font.size"]) / float(STYLE["font.size"])
+
+
+def small() -> float:
+    """Return the size of the smallest letters of this figure (points)."""
+    return SMALL * max(1.0, zoom())
 
 
 def canvas(

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from connect.figures import FIRM, NARROW, PHASES, Inputs, arm_colours, canvas, figure, label_of, wrapped
+from connect.figures import FIRM, NARROW, PHASES, Inputs, arm_colours, canvas, figure, label_of, wrapped, zoom
 from connect.figures.compared import ONE_SESSION, groups_compared, is_difference, value_label
 from connect.figures.estimation import Group, mean_of
 from connect.figures.participants import phase_values, session_names, sessions_of
@@ -133,7 +133,7 @@ def _names(groups: Sequence[Group], width: float) -> list[str]:
 def _least(groups: Sequence[Group], names: float) -> float:
     """Return the least height of a panel (mm), whose names may be some mm wide."""
     lines = max(name.count("\n") + 2 for name in _names(groups, names))
-    return FRAME + len(groups) * max(ROW, LINE * lines + 1)
+    return FRAME + len(groups) * max(ROW, LINE * zoom() * lines + 1)
 
 
 def density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -957,9 +957,9 @@ def shown_texts(made: Figure) -> list[Text]:
     ]
 
 
-def check_texts(made: Figure) -> None:
+def check_texts(made: Figure, font_size: float = 7) -> None:
     """Check that no text is cut off or smaller than 6 points, and that no two of them overlap."""
-    with style.context(["default", dict(STYLE)]):
+    with style.context(["default", {**STYLE, "font.size": font_size}]):
         made.draw_without_rendering()
         texts = shown_texts(made)
         boxes = [text.get_window_extent() for text in texts]
@@ -990,8 +990,18 @@ def test_texts_are_whole_and_apart(
     check_texts(made)
 
 
+@pytest.mark.parametrize("kind", ["chord", "flow", "forest", "raincloud", "glass_brain", "slopegraph"])
+def test_larger_letters_have_their_room(arms: dict[str, Any], root: Path, drawn: Drawn, kind: str) -> None:
+    made, _ = drawn(arms, kind, font_size=9, **sizes(root, kind))
+    check_texts(made, font_size=9)
+    assert max(text.get_fontsize() for text in shown_texts(made)) >= 9 * 6 / 7
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_long_names_of_arms_under_conditions_fit(crowded: dict[str, Any], root: Path, drawn: Drawn, width: int) -> None:
     for kind in ("slopegraph", "raincloud", "forest", "flow", "motion", "matrix", "change_matrix", "chord"):
-        made, _ = drawn(crowded, kind, width=width, **sizes(root, kind))
+        made, inputs = drawn(crowded, kind, width=width, **sizes(root, kind))
         check_texts(made)
+        if kind == "raincloud":
+            (axes,) = made.axes
+            assert len(axes.get_yticks()) == len(inputs.summary["arms"]) == 6

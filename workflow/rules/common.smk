@@ -288,6 +288,12 @@ def drawn_tables(wildcards):
     return [str(COHORTS[wildcards.cohort].participants), *tables_of(wildcards), *measured(wildcards)]
 
 
+def drawn_scans(wildcards):
+    """Return the lists of scans of the atlases that a figure shows, for its stamp."""
+    names = shown_names(wildcards.figure)["atlas"]
+    return list(dict.fromkeys(gathered(wildcards.cohort, name) for name in names))
+
+
 def drawn_code(wildcards):
     """Return the digests of the code of the stages on which a figure depends, for its stamp."""
     relation = is_relation(wildcards.model)

@@ -29,9 +29,7 @@ rule draw:
         universes=shown_universes,
         choices=drawn_choices,
         tables=drawn_tables,
-        gathered=lambda wildcards: [
-            gathered(wildcards.cohort, atlas) for atlas in shown_names(wildcards.figure)["atlas"]
-        ],
+        gathered=drawn_scans,
     output:
         svg=report(
             "results/{cohort}/draw/{model}/{figure}.svg",

@@ -62,7 +62,7 @@ BOLD = 0.86
 """Share of a line that a text may take by its length, if it is bold."""
 
 SMALL = 6.0
-"""Size of the smallest letters (points), which journals ask for."""
+"""Size of the smallest letters (points), which journals ask for, where labels have that of the style."""
 
 STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -208,6 +208,16 @@ def own_figure(own: Own, inputs: Any, recipe: Recipe) -> Figure:
     if not isinstance(made, Figure):
         raise UserError(own, must, type(made).__name__, "return what `connect.figures.canvas(recipe)` gave")
     return made
+
+
+def zoom() -> float:
+    """Return how much larger the letters of this figure are than those of the style."""
+    return float(rcParams["font.size"]) / float(STYLE["font.size"])
+
+
+def small() -> float:
+    """Return the size of the smallest letters of this figure (points)."""
+    return SMALL * max(1.0, zoom())
 
 
 def canvas(

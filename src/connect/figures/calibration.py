@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from scipy import stats
 
 from connect.errors import UserError
-from connect.figures import NARROW, NO_VALUE, SMALL, Inputs, canvas, figure, legend, wrapped
+from connect.figures import NARROW, NO_VALUE, Inputs, canvas, figure, legend, small, wrapped
 from connect.settings.calibration import CONFIDENCE, CORRECTIONS
 from connect.settings.figure import Figure as Recipe
 
@@ -56,20 +56,20 @@ def calibration(inputs: Inputs, recipe: Recipe) -> Figure:
     each = ceil(len(corrections) / 2) if narrow and len(corrections) > 3 else len(corrections)
     n_rows = ceil(len(corrections) / each)
     width = NAMES * recipe.width * (1.4 if narrow else 1)
-    names = [wrapped(one[0].upper() + one[1:], width, SMALL) for one in scenarios]
+    names = [wrapped(one[0].upper() + one[1:], width, small()) for one in scenarios]
     block = len(names) * max(recipe.height, *(LINE * (name.count("\n") + 1) + 1 for name in names))
     handles = _handles(rates, inputs)
     made = canvas(replace(recipe, height=FRAME + ROOM * (n_rows - 1) + block * n_rows))
     grid = made.subplots(n_rows, each, sharey=True, squeeze=False)
     for axes, name in zip(grid.flat, corrections, strict=False):
         _panel(axes, rates[rates["correction"] == name], scenarios, inputs)
-        axes.set_title(TITLES[name], loc="left", fontsize=SMALL if narrow else None)
+        axes.set_title(TITLES[name], loc="left", fontsize=small() if narrow else None)
         axes.set(xticks=TICKS, xticklabels=[_tick(tick, narrow=narrow) for tick in TICKS])
     for axes in grid.flat[len(corrections) :]:
         axes.remove()
     for axes in grid[:, 0]:
         axes.set(yticks=range(len(scenarios)), yticklabels=names, ylim=(len(scenarios) - 0.5, -0.5))
-        axes.tick_params(axis="y", labelsize=SMALL)
+        axes.tick_params(axis="y", labelsize=small())
     size = f"{int(rates['sets'].iloc[0]):,} for each scenario"
     label = f"Share of data sets without an effect ({size}) in which anything passed"
     made.supxlabel(wrapped(label, recipe.width - 4), fontsize="medium")

@@ -25,7 +25,6 @@ from connect.figures import (
     FIRM,
     MM_PER_POINT,
     NO_VALUE,
-    SMALL,
     Inputs,
     canvas,
     correction,
@@ -33,8 +32,10 @@ from connect.figures import (
     figure,
     length_of,
     signed_colours,
+    small,
     survivors,
     wrapped,
+    zoom,
 )
 from connect.figures.glass_brain import strongest, tested
 from connect.figures.matrix import Group, arrange, spread
@@ -84,8 +85,8 @@ def chord(inputs: Inputs, recipe: Recipe) -> Figure:
     limit = float(np.abs(estimate[chosen]).max()) if chosen.size else 1.0
     order, groups = arrange(inputs.parcels, inputs.domain)
     text, (names, key, beside) = wrapped(in_words(inputs, chosen), recipe.width - 4), _names(groups, recipe.width)
-    foot = 1 + LINE * (1 + text.count("\n"))
-    bottom = foot + BAR + LEGEND + (LINE * (1 + key.count("\n")) if key else 0)
+    foot = 1 + LINE * zoom() * (1 + text.count("\n"))
+    bottom = foot + BAR * zoom() + LEGEND * zoom() + (LINE * zoom() * (1 + key.count("\n")) if key else 0)
     radius = max(8.0, min(recipe.width / 2 - beside, (recipe.height - bottom - 2 * ABOVE) / 2) - RING)
     height = bottom + 2 * (radius + RING + ABOVE)
     made = canvas(replace(recipe, height=height), layout=None)
@@ -100,13 +101,13 @@ def chord(inputs: Inputs, recipe: Recipe) -> Figure:
     place[order] = at
     scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
     _chords(axes, place, inputs, chosen, scale, middle, radius - ARC)
-    bar = made.add_axes((0.2, (foot + BAR - 3.5) / height, 0.6, 1.6 / height))
+    bar = made.add_axes((0.2, (foot + BAR * zoom() - 3.5) / height, 0.6, 1.6 / height))
     made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
                   label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
-    where = (0.5, (foot + BAR) / height)
+    where = (0.5, (foot + BAR * zoom()) / height)
     made.legend(handles=_handles(groups), loc="lower center", bbox_to_anchor=where, ncols=4, borderaxespad=0,
-                fontsize=SMALL, columnspacing=1, handlelength=1.2)  # fmt: skip
-    made.text(0.5, (foot + BAR + LEGEND) / height, key, ha="center", va="bottom", fontsize=SMALL)
+                fontsize=small(), columnspacing=1, handlelength=1.2)  # fmt: skip
+    made.text(0.5, (foot + BAR * zoom() + LEGEND * zoom()) / height, key, ha="center", va="bottom", fontsize=small())
     made.text(0.5, 1 / height, text, ha="center", va="bottom")
     return made
 
@@ -158,11 +159,11 @@ def _circle(
 def _names(groups: Sequence[Group], width: float) -> tuple[list[str], str, float]:
     """Return what stands beside the arcs, what that means if it is numbers, and the room that it takes (mm)."""
     names = [group.network for group in groups]
-    beside = max(length_of(name, SMALL) for name in names) + LEADER + 1
+    beside = max(length_of(name, small()) for name in names) + LEADER + 1
     if beside <= NAMES * width:
         return names, "", beside
-    key = wrapped(", ".join(f"{n}{FIRM}{name}" for n, name in enumerate(names, 1)), width - 4, SMALL)
-    return [str(n) for n in range(1, len(names) + 1)], key, length_of("00", SMALL) + LEADER + 1
+    key = wrapped(", ".join(f"{n}{FIRM}{name}" for n, name in enumerate(names, 1)), width - 4, small())
+    return [str(n) for n in range(1, len(names) + 1)], key, length_of("00", small()) + LEADER + 1
 
 
 def _label(
@@ -177,7 +178,7 @@ def _label(
     """Write the names beside their arcs; where they are too many, those with the fewest parcels stay unnamed."""
     arcs = np.array([(start + stop) / 2 for start, stop in spans])
     ends = _point(arcs, radius + 0.5, middle)
-    low, gap = room[0] + LETTERS, 1.2 * SMALL * MM_PER_POINT
+    low, gap = room[0] + LETTERS, 1.2 * small() * MM_PER_POINT
     stop = room[1] - LETTERS - low
     for side in (-1, 1):
         own = [n for n in range(len(arcs)) if (np.sin(arcs[n]) >= 0) == (side > 0)]
@@ -190,7 +191,7 @@ def _label(
             across = max(0.0, (radius + LEADER) ** 2 - (height - middle[1]) ** 2) ** 0.5
             x = middle[0] + side * max(across, abs(ends[n, 0] - middle[0]) + 1)
             axes.plot([ends[n, 0], x - side * 0.5], [ends[n, 1], height], color="#666666", linewidth=0.4)
-            axes.text(x, height, names[n], ha="left" if side > 0 else "right", va="center", fontsize=SMALL)
+            axes.text(x, height, names[n], ha="left" if side > 0 else "right", va="center", fontsize=small())
 
 
 def _chords(

@@ -20,7 +20,6 @@ from connect.figures import (
     NARROW,
     NO_VALUE,
     ONE_GROUP,
-    SMALL,
     VARIANT_COLOURS,
     Inputs,
     canvas,
@@ -28,6 +27,7 @@ from connect.figures import (
     headed,
     legend,
     number,
+    small,
     wrapped,
 )
 from connect.settings.figure import Figure as Recipe
@@ -97,7 +97,9 @@ def denoising(inputs: Inputs, recipe: Recipe) -> Figure:
         panels[0].set(yticks=list(rows), yticklabels=names, ylim=(heights.sum(), 0))
         panels[0].get_yticklabels()[0].set_fontweight("bold")
     for y, record in rows.items():
-        panels[-1].text(1.04, y, in_words(record), transform=panels[-1].get_yaxis_transform(), va="center", size=SMALL)
+        panels[-1].text(
+            1.04, y, in_words(record), transform=panels[-1].get_yaxis_transform(), va="center", size=small()
+        )
     legend(made, _handles(), recipe.width, most=3, loc="outside lower center")
     return made
 
@@ -135,7 +137,7 @@ def _mean(axes: Axes, rows: Rows, panel: Panel) -> None:
     for y, record in rows.items():
         n = record[panel.key]["n"]
         if n != record["level"]["n"]:
-            axes.text(0.04, y + BELOW, f"n = {n}", transform=axes.get_yaxis_transform(), va="center", size=SMALL)
+            axes.text(0.04, y + BELOW, f"n = {n}", transform=axes.get_yaxis_transform(), va="center", size=small())
         mean, low, high = _values(record[panel.key], "", ("mean", "ci_low", "ci_high"))
         if np.isnan(mean):
             _missing(axes, y)

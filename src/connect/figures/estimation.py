@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
-from connect.figures import SMALL, number, wrapped
+from connect.figures import number, small, wrapped
 from connect.inference import interval
 
 Bounded = tuple[float, float, float]
@@ -90,7 +90,7 @@ def points(axes: Axes, groups: Sequence[Group], form: str, width: float, *, coun
     axes.set(xticks=range(len(groups)), xlim=(-0.6, len(groups) - 0.4))
     axes.set_xticklabels([_label(group, form, width, counted=counted) for group in groups])
     if width < CROWDED:
-        axes.tick_params(axis="x", labelsize=SMALL)
+        axes.tick_params(axis="x", labelsize=small())
 
 
 def scatter(axes: Axes, groups: Sequence[Group], confidence: float) -> None:
@@ -167,7 +167,7 @@ def beside(values: np.ndarray, height: float) -> np.ndarray:
 def _label(group: Group, form: str, width: float, *, counted: bool) -> str:
     n = [f"n = {_finite([group.values]).size}"] if counted else []
     lines = (group.name, *n, f"mean {number(group.mean[0], form)}")
-    return "\n".join(wrapped(line, width - 1, SMALL if width < CROWDED else None) for line in lines)
+    return "\n".join(wrapped(line, width - 1, small() if width < CROWDED else None) for line in lines)
 
 
 def _finite(values: Sequence[np.ndarray]) -> np.ndarray:

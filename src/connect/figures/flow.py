@@ -21,14 +21,15 @@ from connect.figures import (
     BOLD,
     FIRM,
     MM_PER_POINT,
-    SMALL,
     Inputs,
     arm_colours,
     canvas,
     figure,
     group_label,
+    small,
     with_arms,
     wrapped,
+    zoom,
 )
 from connect.figures.participants import session_names, sessions_of
 from connect.limits import BY_HAND, LIMITS
@@ -123,11 +124,13 @@ class Box:
     def text(self, width: float) -> tuple[str, str]:
         """Return heading and lines, broken to fit a box of some width (mm)."""
         room = width - 2 * PAD - INDENT * self.leaves - 0.5
-        return wrapped(self.heading, BOLD * room, SMALL), "\n".join(wrapped(line, room, SMALL) for line in self.lines)
+        return wrapped(self.heading, BOLD * room, small()), "\n".join(
+            wrapped(line, room, small()) for line in self.lines
+        )
 
     def height(self, width: float) -> float:
         """Return how high the box is (mm)."""
-        return LINE * sum(text.count("\n") + 1 for text in self.text(width) if text) + 2 * PAD
+        return LINE * zoom() * sum(text.count("\n") + 1 for text in self.text(width) if text) + 2 * PAD
 
 
 @figure("flow")
@@ -341,12 +344,12 @@ def _box(axes: Axes, box: Box, x: float, y: float, width: float, height: float) 
     heading, lines = box.text(width + INDENT * box.leaves)
     letters: dict[str, Any] = {
         "va": "top",
-        "fontsize": SMALL,
-        "linespacing": LINE / MM_PER_POINT / SMALL / 1.17,
+        "fontsize": small(),
+        "linespacing": LINE * zoom() / MM_PER_POINT / small() / 1.17,
         "zorder": 3,
     }
     axes.text(x + PAD, y + PAD, heading, fontweight="bold", **letters)
-    axes.text(x + PAD, y + PAD + LINE * (heading.count("\n") + 1), lines, **letters)
+    axes.text(x + PAD, y + PAD + LINE * zoom() * (heading.count("\n") + 1), lines, **letters)
 
 
 def _line(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:

@@ -17,14 +17,15 @@ from connect.figures import (
     FIRM,
     NO_VALUE,
     ONE_GROUP,
-    SMALL,
     Inputs,
     canvas,
     figure,
     form_of,
     length_of,
     number,
+    small,
     wrapped,
+    zoom,
 )
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
@@ -101,10 +102,10 @@ def forest(inputs: Inputs, recipe: Recipe) -> Figure:
     """Draw a row per effect, in sections, with its numbers at the right; ``height`` is the least of a row."""
     text = wrapped(in_words(inputs), recipe.width - 4)
     label = wrapped(size_label(inputs), SPAN * recipe.width)
-    foot = AXIS + 1.08 * LINE * (label.count("\n") + text.count("\n") + 2)
-    rows = _rows(inputs, recipe, PAGE - HEAD - foot)
+    foot = AXIS * zoom() + 1.08 * LINE * zoom() * (label.count("\n") + text.count("\n") + 2)
+    rows = _rows(inputs, recipe, PAGE - HEAD * zoom() - foot)
     body = sum(row.height for row in rows)
-    whole = HEAD + body + foot
+    whole = HEAD * zoom() + body + foot
     made = canvas(replace(recipe, height=whole), layout=None)
     columns = _columns(rows, inputs, recipe.width)
     left, right = columns[0] / recipe.width, columns[1] / recipe.width
@@ -250,12 +251,12 @@ def _rows(inputs: Inputs, recipe: Recipe, room: float) -> list[Row]:
 
 
 def _headed(text: str, recipe: Recipe) -> Row:
-    lines = wrapped(text, BOLD * (recipe.width - 2), SMALL)
+    lines = wrapped(text, BOLD * (recipe.width - 2), small())
     return Row(lines, _height(lines, recipe))
 
 
 def _row(effect: Effect, form: str, recipe: Recipe) -> Row:
-    name = wrapped(effect.name, NAMES * recipe.width * (BOLD if effect.primary else 1), SMALL)
+    name = wrapped(effect.name, NAMES * recipe.width * (BOLD if effect.primary else 1), small())
     return Row(name, _height(name, recipe), effect, _in_numbers(effect, form))
 
 
@@ -284,19 +285,19 @@ def _in_numbers(effect: Effect, form: str) -> str:
 
 
 def _height(text: str, recipe: Recipe) -> float:
-    return max(recipe.height, LINE * (text.count("\n") + 1) + 1)
+    return max(recipe.height, LINE * zoom() * (text.count("\n") + 1) + 1)
 
 
 def _columns(rows: Sequence[Row], inputs: Inputs, width: float) -> tuple[float, float, float, float]:
     """Return where the axis begins and ends, and where the numbers and the counts end (mm)."""
     effects = [row for row in rows if row.effect]
     names = max(
-        length_of(line, SMALL) / (BOLD if row.effect and row.effect.primary else 1)
+        length_of(line, small()) / (BOLD if row.effect and row.effect.primary else 1)
         for row in effects
         for line in row.text.split("\n")
     )
-    numbers = max(length_of(text, SMALL) for text in (_head(inputs), *(row.numbers for row in effects)))
-    counts = max(length_of(str(row.effect.n), SMALL) for row in effects if row.effect)
+    numbers = max(length_of(text, small()) for text in (_head(inputs), *(row.numbers for row in effects)))
+    counts = max(length_of(str(row.effect.n), small()) for row in effects if row.effect)
     end = width - 1.5
     return 1 + INDENT + names + GAP, end - counts - GAP - numbers - GAP, end - counts - GAP, end
 
@@ -321,14 +322,14 @@ def _write(page: Axes, rows: Sequence[Row], columns: Sequence[float], inputs: In
         y = top + row.height / 2
         if row.effect is None:
             behind = {"facecolor": "white", "linewidth": 0, "pad": 0.5}
-            page.text(1, y, row.text, va="center", fontsize=SMALL, fontweight="bold", bbox=behind)
+            page.text(1, y, row.text, va="center", fontsize=small(), fontweight="bold", bbox=behind)
             if place:
                 page.axhline(top, color=NO_VALUE, linewidth=0.4)
         else:
             weight = "bold" if row.effect.primary else "normal"
-            page.text(1 + INDENT, y, row.text, va="center", fontsize=SMALL, fontweight=weight)
-            page.text(columns[2], y, row.numbers, va="center", ha="right", fontsize=SMALL)
-            page.text(columns[3], y, str(row.effect.n), va="center", ha="right", fontsize=SMALL)
+            page.text(1 + INDENT, y, row.text, va="center", fontsize=small(), fontweight=weight)
+            page.text(columns[2], y, row.numbers, va="center", ha="right", fontsize=small())
+            page.text(columns[3], y, str(row.effect.n), va="center", ha="right", fontsize=small())
         top += row.height
     for x, text in ((columns[2], _head(inputs)), (columns[3], "n")):
-        page.text(x, -HEAD / 2, text, va="center", ha="right", fontsize=SMALL)
+        page.text(x, -HEAD * zoom() / 2, text, va="center", ha="right", fontsize=small())

@@ -25,6 +25,7 @@ from connect.figures import (
     signed_colours,
     survivors,
     wrapped,
+    zoom,
 )
 from connect.parcels import PRIMARY, QUANTITIES, domain_edges
 from connect.settings.figure import Figure as Recipe
@@ -44,8 +45,8 @@ def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
     limit = float(inputs.edge_tests["estimate"].iloc[chosen].abs().max()) if chosen.size else 1.0
     rows = ("lr", "yz") if recipe.width < NARROW else ("lyrz",)
     text = wrapped(in_words(inputs, chosen), recipe.width - 4)
-    below = 1 + LINE * (1 + text.count("\n"))
-    foot = below + BAR + LEGEND
+    below = 1 + LINE * zoom() * (1 + text.count("\n"))
+    foot = below + BAR * zoom() + LEGEND * zoom()
     each = min(recipe.height - foot, recipe.width * TALL / len(rows[0]))
     whole = foot + each * len(rows) + 1
     made = canvas(replace(recipe, height=whole), layout=None)
@@ -53,10 +54,10 @@ def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
         bottom = foot + each * (len(rows) - 1 - place)
         _brains(made.add_axes((0, bottom / whole, 1, each / whole)), views, inputs, recipe, chosen, limit)
     scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
-    bar = made.add_axes((0.2, (below + BAR - 3.5) / whole, 0.6, 1.6 / whole))
+    bar = made.add_axes((0.2, (below + BAR * zoom() - 3.5) / whole, 0.6, 1.6 / whole))
     made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
                   label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
-    where = (0.5, (below + BAR) / whole)
+    where = (0.5, (below + BAR * zoom()) / whole)
     made.legend(handles=_nodes(), loc="lower center", bbox_to_anchor=where, ncols=2, borderaxespad=0)
     made.text(0.5, 1 / whole, text, ha="center", va="bottom")
     return made

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from connect.figures import FIRM, NARROW, PHASES, Inputs, arm_colours, canvas, figure, label_of, wrapped
+from connect.figures import FIRM, NARROW, PHASES, Inputs, arm_colours, canvas, figure, label_of, wrapped, zoom
 from connect.figures.compared import ONE_SESSION, groups_compared, is_difference, value_label
 from connect.figures.estimation import Group, mean_of
 from connect.figures.participants import phase_values, session_names, sessions_of
@@ -36,6 +36,9 @@ NAMES = 0.22
 CLOUD, BOX, RAIN = (-0.08, -0.46), 0.06, (0.16, 0.42)
 """Where a group has its density, its box and its points, in rows below its middle."""
 
+MOST = 12
+"""Most sessions of arms that are shown beside what the contrast compares: the slopegraph shows them all."""
+
 BOX_HEIGHT = 0.07
 STEPS = 200
 """Points at which a density is drawn."""
@@ -51,6 +54,7 @@ def raincloud(inputs: Inputs, recipe: Recipe) -> Figure:
     level = f"Mean connectivity {QUANTITIES[PRIMARY]} ({inputs.measure.unit.replace(' ', FIRM)})"
     panels = [(sessions, level, False), (groups_compared(inputs), value_label(inputs), is_difference(inputs))]
     panels = [panel for panel in panels if panel[0]]
+    panels = panels[-1:] if len(sessions) > MOST else panels
     narrow = recipe.width < NARROW
     width = recipe.width / (1 if narrow else len(panels))
     heights = [max(recipe.height / (2 if narrow else 1), _least(groups, NAMES * width)) for groups, _, _ in panels]
@@ -129,7 +133,7 @@ def _names(groups: Sequence[Group], width: float) -> list[str]:
 def _least(groups: Sequence[Group], names: float) -> float:
     """Return the least height of a panel (mm), whose names may be some mm wide."""
     lines = max(name.count("\n") + 2 for name in _names(groups, names))
-    return FRAME + len(groups) * max(ROW, LINE * lines + 1)
+    return FRAME + len(groups) * max(ROW, LINE * zoom() * lines + 1)
 
 
 def density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -39,3 +39,9 @@ rule draw:
         " --edge-tests {input.edge_tests:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
         " --rates {input.rates:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
+
+
+# What `make docs` asks for: every figure of the plan.
+rule drawn:
+    input:
+        [picture for cohort in PLAN.cohorts for picture in pictures(cohort)],

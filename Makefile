@@ -44,7 +44,7 @@ recipes = $(notdir $(basename $(wildcard config/figures/*.yaml)))
 comma := ,
 
 docs: $(VENV)/ready ## build the documentation as a site, with every figure of the sample: site/index.html
-	snakemake results/sample/report/report.html --until draw \
+	snakemake drawn \
 	  --config 'cohorts={sample: [training-by-time, oxytocin-and-change]}' 'figures=[$(foreach name,$(recipes),$(name)$(comma))]'
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file website/mkdocs.yml
 	@echo "Site: site/index.html"

@@ -97,3 +97,9 @@ rule carpets:
         "connect carpets --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --strategy {input.strategy:q} --kept {input.kept:q} --series {input.series:q}"
         " --volumes {input.volumes:q} --raw {params.raw:q} --pictures {output.pictures:q} 2> {log:q}"
+
+
+# What `make docs` asks for: every figure of the plan, and the pictures of scans.
+rule drawn:
+    input:
+        [picture for cohort in PLAN.cohorts for picture in (*pictures(cohort), *scan_pictures(cohort))],

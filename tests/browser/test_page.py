@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from connect.report import PAGE
 from tests.workflow.study import Study
 
 pytestmark = pytest.mark.slow
@@ -225,8 +226,12 @@ def test_nothing_overlaps_or_is_cut(page: Page, width: int) -> None:
     assert page.evaluate(FAULTS) == []
 
 
-def test_it_is_as_small_as_it_can_be(report: Path) -> None:
-    assert report.stat().st_size < 7_500_000
+def test_figures_take_half_the_room_of_their_files(report: Path, finished: Study) -> None:
+    files = sum(path.stat().st_size for path in finished.file("results", "sample", "draw").glob("*/*.svg"))
+    page = report.read_text(encoding="utf-8")
+    shown = sum(map(len, re.findall(r'src="data:image/svg\+xml,([^"]*)"', page)))
+    assert 0 < shown < 0.5 * files * 4 / 3
+    assert len(page.encode()) < PAGE
 
 
 def test_the_report_of_snakemake_needs_no_network(browser: Browser, finished: Study, tmp_path: Path) -> None:

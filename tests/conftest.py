@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Together(LoadScopeScheduling):
     """Gives the tests of a run of the workflow to one process, and those of the sample, which share one, too."""
 
-    SAMPLE = ("test_sample", "test_reruns", "test_export", "test_calibrate")
+    SAMPLE = ("test_sample", "test_reruns", "test_figures", "test_export", "test_calibrate")
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])

@@ -201,7 +201,7 @@ def test_only_a_carpet_is_about_a_scan(kind: str, about: Any) -> None:
 
 
 def test_a_plan_names_one_figure_about_scans() -> None:
-    plan = Plan(("c",), ("a",), ("s",), ("m",), ("carpet", "other"))
-    plan.check_scans(["carpet"], "config.yaml")
+    plan, recipe = Plan(("c",), ("a",), ("s",), ("m",), ("carpet", "other")), Recipe("t", "c", "carpet", about="scan")
+    plan.check_figures({"carpet": recipe}, "config.yaml")
     with pytest.raises(UserError, match="at most one figure about scans"):
-        plan.check_scans(["carpet", "other"], "config.yaml")
+        plan.check_figures({"carpet": recipe, "other": recipe}, "config.yaml")

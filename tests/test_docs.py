@@ -12,7 +12,8 @@ import pytest
 from connect import COMMANDS, STAGES
 from connect.cli import parser
 from connect.config import read
-from connect.reference import kinds, settings
+from connect.reference import kinds
+from connect.settings import settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md")), *ROOT.glob("docs/**/*.md")]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from connect.config import read
-from connect.figures import STYLE, own_figure
+from connect.figures import own_figure, style_of
 from connect.figures.carpet import ScanInputs, carpet
 from connect.layout import carpet_name, qc_series_name
 from connect.parcels import domain_of
@@ -70,7 +70,7 @@ def carpets(  # noqa: PLR0913 - one parameter for each file
     parcels = read_table(settings.parcels, ["name", "network", "region"])
     plan, cleaning = read(Cohort, cohort), read(Strategy, strategy)
     domain, numbers = domain_of(parcels, read(Domains, domains), domains), read_columns(volumes, ["volume"])[:, 0]
-    with written(pictures) as aside, style.context(["default", dict(STYLE)]):
+    with written(pictures) as aside, style.context(["default", style_of(recipe)]):
         aside.mkdir()
         for _, row in read_table(kept, ["scan", "kept", "reason", "start", "stop"]).iterrows():
             own = slice(row["start"], row["stop"])

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import connect.settings
 from connect import COMMANDS, STAGES
 from connect.cli import parser
+from connect.settings import settings
 from connect.tables import write_record, written
 
 WORDS = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path"}
@@ -51,12 +52,6 @@ def kinds() -> list[str]:
     """Return the kinds of choices, the plan first: the names of the modules of :mod:`connect.settings`."""
     names = [found.name for found in pkgutil.iter_modules(connect.settings.__path__)]
     return sorted(names, key=lambda name: (name != "plan", name))
-
-
-def settings(kind: str) -> type[Any]:
-    """Return the settings dataclass of a kind: the class that is named like its module."""
-    found: type[Any] = getattr(importlib.import_module(f"connect.settings.{kind}"), kind.capitalize())
-    return found
 
 
 def schema(kind: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from connect.inference.unequal import TOLERANCE
+
 from .study import ROOT, Study, sample_study
 
 pytestmark = pytest.mark.slow
@@ -56,7 +58,7 @@ def test_p_is_counted_again_from_what_is_kept(finished: Study) -> None:
         assert (nulls["primary"] >= nulls["primary"][0]).mean() == pytest.approx(summary["primary"]["p"], rel=1e-12)
         edges = pd.read_csv(folder / "edges.tsv", sep="\t", na_values=["n/a"])
         assert (nulls["edges"] >= nulls["edges"][0]).mean() == pytest.approx(edges["p_fwe"].min(), rel=1e-8)
-        bars = edges["statistic"].abs().nlargest(50) * (1 - 2e-5)
+        bars = edges["statistic"].abs().nlargest(50) * (1 - TOLERANCE)
         expected = [(nulls["edges"] >= bar).mean() for bar in bars]
         assert edges["p_fwe"][bars.index].to_numpy() == pytest.approx(expected, abs=1e-8)
 

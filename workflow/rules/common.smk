@@ -31,6 +31,7 @@ PLAN, COHORTS, CHOICES, SCANS, FETCHED = (
     getattr(read_plan, name) for name in ("plan", "cohorts", "named", "scans", "files")
 )
 OF_SCANS = [name for name, figure in CHOICES["figures"].items() if figure.about == "scan"]
+SCAN_FIGURE = (OF_SCANS or ["carpet"])[0]
 SCAN = {cohort: {scan.name: scan for scan in scans} for cohort, scans in SCANS.items()}
 PINS = {cohort: pins_of(files) for cohort, files in FETCHED.items()}
 DATED = {name: cohort.date_files({scan.participant_id for scan in SCANS[name]}) for name, cohort in COHORTS.items()}
@@ -328,6 +329,16 @@ def pictures(cohort):
         for figure in drawn(cohort)
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
+
+
+def scan_universe():
+    """Return the atlas, strategy and measure of the pictures of scans."""
+    return universe_of(recipe_of(SCAN_FIGURE), PLAN)
+
+
+def of_scans(pattern):
+    """Return an input function: a file of the universe that the pictures of scans show."""
+    return lambda wildcards: expand(pattern, **scan_universe(), **wildcards)[0]
 
 
 def scan_pictures(cohort):

@@ -75,17 +75,17 @@ rule compose:
 # Pictures of scans are drawn together: each takes a fraction of the time in which Python starts.
 rule carpets:
     input:
-        figure=choice("figures", (OF_SCANS or ["carpet"])[0]),
+        figure=choice("figures", SCAN_FIGURE),
         functions=own_files("figures", *OF_SCANS),
-        atlas=primary(choice("atlases", "{atlas}")),
-        files=atlas_files(PLAN.atlas_names[:1]),
-        domains=primary(choice("domains", "{atlas}")),
+        atlas=of_scans(choice("atlases", "{atlas}")),
+        files=lambda wildcards: atlas_files([scan_universe()["atlas"]]),
+        domains=of_scans(choice("domains", "{atlas}")),
         cohort=chosen("cohorts", "cohort"),
-        strategy=choice("strategies", PLAN.strategies[0]),
-        kept=primary(rules.screen.output.kept),
-        series=primary(rules.denoise.output.series),
-        volumes=primary(rules.denoise.output.volumes),
-        gathered=lambda wildcards: gathered(wildcards.cohort, PLAN.atlas_names[0]),
+        strategy=of_scans(choice("strategies", "{strategy}")),
+        kept=of_scans(rules.screen.output.kept),
+        series=of_scans(rules.denoise.output.series),
+        volumes=of_scans(rules.denoise.output.volumes),
+        gathered=lambda wildcards: gathered(wildcards.cohort, scan_universe()["atlas"]),
     output:
         pictures=directory("results/{cohort}/draw/scans"),
     log:

@@ -39,7 +39,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Together(LoadScopeScheduling):
     """Gives the tests of a run of the workflow to one process, and those of the sample, which share one, too."""
 
-    SAMPLE = ("test_sample", "test_reruns", "test_export", "test_calibrate", "test_outputs", "test_tutorial")
+    SAMPLE = (
+        *("test_sample", "test_reruns", "test_figures", "test_export", "test_calibrate"),
+        *("test_outputs", "test_tutorial"),
+    )
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])

@@ -15,7 +15,8 @@ from connect import COMMANDS, STAGES
 from connect.cli import parser
 from connect.config import read
 from connect.outputs import OUTPUTS, files
-from connect.reference import anchor, kinds, settings
+from connect.reference import anchor, kinds
+from connect.settings import settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md")), *ROOT.glob("docs/**/*.md")]

@@ -18,7 +18,8 @@ from connect import COMMANDS, STAGES
 from connect.cli import parser
 from connect.config import read
 from connect.errors import UserError
-from connect.reference import commands_page, config_page, kinds, reference, schema, settings
+from connect.reference import commands_page, config_page, kinds, reference, schema
+from connect.settings import settings
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"plan": ".", "atlas": "atlases", "strategy": "strategies", "domains": "domains"}

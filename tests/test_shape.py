@@ -28,6 +28,7 @@ FAST = (
     "connect.files",
     "connect.layout",
     "connect.scans",
+    "connect.shown",
     "connect.settings.phenotype",
     "connect.settings.plan",
 )

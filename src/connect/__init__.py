@@ -8,5 +8,5 @@ STAGES = (
 )
 """The stages of the workflow in the order in which they run: the one list of them."""
 
-COMMANDS = ("index", "gather", "phenotypes", "calibrate", "export", "simulate", "reference")
+COMMANDS = ("index", "gather", "phenotypes", "compose", "verify", "calibrate", "export", "simulate", "reference")
 """Commands of the command line that are no stage."""

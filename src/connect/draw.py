@@ -6,6 +6,7 @@ What can be drawn is registered in :mod:`connect.figures`; this module imports e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib import style
@@ -15,7 +16,6 @@ from connect.changes import conditions_of, parts_of
 from connect.config import read
 from connect.errors import UserError
 from connect.figures import (  # noqa: F401 - each module registers its figures
-    STYLE,
     Inputs,
     calibration,
     denoising,
@@ -26,8 +26,10 @@ from connect.figures import (  # noqa: F401 - each module registers its figures
     registered,
     relation,
     slopegraph,
+    style_of,
 )
 from connect.parcels import domain_of
+from connect.provenance import KEY, Sources, opened, sealed, stamp
 from connect.rows import phases_of
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
@@ -57,6 +59,10 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     summary: Path,
     assessments: Sequence[Path],
     qcfc: Path,
+    choices: Sequence[Path],
+    tables: Sequence[Path],
+    gathered: Sequence[Path],
+    code: Sequence[str],
     svg: Path,
     pdf: Path,
     png: Path,
@@ -99,6 +105,14 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         first. A figure about a model needs that one only.
     qcfc
         Edges of the assess stage in the primary universe.
+    choices
+        Every choice file (YAML) that the figure depends on, for its stamp.
+    tables
+        Tables of participants and what was measured of them that it depends on, for its stamp.
+    gathered
+        Lists of the scans of the cohort from the command gather, for its stamp.
+    code
+        Digests of the code of the stages that it depends on, as `stage=digest`, for its stamp.
     svg
         Output: the figure as SVG.
     pdf
@@ -123,8 +137,11 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
         rates=read_table(rates[0]) if rates else None,
     )  # fmt: skip
-    with style.context(["default", dict(STYLE)]):
-        _save(_drawn(recipe, inputs), recipe.title, svg, pdf, png)
+    names = {"name": figure.stem, "cohort": cohort.stem, "model": model.stem, "atlas": atlas.stem}
+    names |= {"strategy": inputs.summary["strategy"], "measure": measure.stem}
+    sources = Sources(choices, tables, gathered, dict(pair.split("=") for pair in code))
+    with style.context(["default", style_of(recipe)]):
+        _save(_drawn(recipe, inputs), recipe.title, opened(stamp(names, sources)), svg, pdf, png)
 
 
 def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:
@@ -138,15 +155,17 @@ def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:
     return made
 
 
-def _save(made: Figure, title: str, svg: Path, pdf: Path, png: Path) -> None:
-    """Write a figure, laid out once for the three formats, without dates and versions, which would differ."""
+def _save(made: Figure, title: str, text: str, svg: Path, pdf: Path, png: Path) -> None:
+    """Write a figure with its stamp, laid out once for the three formats, without dates, which would differ."""
     fixed = {
-        svg: {"Title": title, "Creator": "connect", "Date": None},
-        pdf: {"Title": title, "Creator": "connect", "Producer": "connect", "CreationDate": None},
-        png: {"Title": title, "Software": "connect"},
+        svg: {"Title": title, "Creator": "connect", "Date": None, KEY: text},
+        pdf: {"Title": title, "Creator": "connect", "Producer": "connect", "CreationDate": None, "Subject": text},
+        png: {"Title": title, "Software": "connect", KEY: text},
     }
     made.draw_without_rendering()
     made.set_layout_engine("none")
     for path, metadata in fixed.items():
+        content = BytesIO()
+        made.savefig(content, format=path.suffix.removeprefix("."), dpi=DPI, metadata=metadata)
         with written(path) as aside:
-            made.savefig(aside, dpi=DPI, metadata=metadata)
+            aside.write_bytes(sealed(content.getvalue()))

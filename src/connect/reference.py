@@ -20,6 +20,7 @@ import connect.settings
 from connect import COMMANDS, STAGES
 from connect.cli import parser
 from connect.outputs import Output, files
+from connect.settings import settings
 from connect.tables import write_record, written
 
 WORDS = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path"}
@@ -59,12 +60,6 @@ def kinds() -> list[str]:
     """Return the kinds of choices, the plan first: the names of the modules of :mod:`connect.settings`."""
     names = [found.name for found in pkgutil.iter_modules(connect.settings.__path__)]
     return sorted(names, key=lambda name: (name != "plan", name))
-
-
-def settings(kind: str) -> type[Any]:
-    """Return the settings dataclass of a kind: the class that is named like its module."""
-    found: type[Any] = getattr(importlib.import_module(f"connect.settings.{kind}"), kind.capitalize())
-    return found
 
 
 def schema(kind: str) -> dict[str, Any]:
@@ -130,8 +125,8 @@ def outputs_page(rules: Path) -> str:
         "",
         "<!-- Made by `connect reference` from src/connect/outputs.py and workflow/rules; do not edit. -->",
         "",
-        "Every file that the workflow writes under `results/`, stage by stage, and what each column means. Tables",
-        "are tab-separated with `n/a` for missing values; arrays are float32 `.npy`, read with",
+        "Every file that the workflow writes under `results/` and `figures/`, stage by stage, and what each column",
+        "means. Tables are tab-separated with `n/a` for missing values; arrays are float32 `.npy`, read with",
         '`numpy.load(path, mmap_mode="r")`; records are JSON with `null` for what is not known. Words in braces differ',
         "from file to file, names in angle brackets stand for columns that a choice names. A column with a word under",
         "*only* is in the tables of such models only. Which number to quote:",

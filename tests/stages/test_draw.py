@@ -119,6 +119,7 @@ def make(
         compare(**inputs, **found, **other)
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
         **assessed(folder, inputs),
+        **dict.fromkeys(("choices", "tables", "gathered", "code"), ()),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
     }
 
@@ -237,6 +238,7 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
         "folder, given = Path(sys.argv[1]), dict(word.split('=') for word in sys.argv[2:])\n"
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
         "paths = {name: found if name in ('assessments', 'rates') else found[0] for name, found in paths.items()}\n"
+        "paths |= dict.fromkeys(('choices', 'tables', 'gathered', 'code'), ())\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
         "    draw(recipe, **paths, **out)\n"
@@ -248,8 +250,8 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
     for kind in kinds:
         draw(recipe(here, kind, **small), **paths, **outputs(here, kind))
         recipe(there, kind, **small)
-    listed = {name: path if isinstance(path, list) else [path] for name, path in paths.items()}
-    given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items()]
+    listed = {name: path if isinstance(path, list | tuple) else [path] for name, path in paths.items()}
+    given = [f"{name}={','.join(map(str, paths))}" for name, paths in listed.items() if paths]
     words = [sys.executable, "-c", code, str(there), *given]
     subprocess.run(words, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
     for kind in kinds:

@@ -20,6 +20,7 @@ from connect.settings.phenotype import PARTICIPANTS, Phenotype
 from connect.settings.plan import Plan
 from connect.settings.statistic import Statistic
 from connect.settings.strategy import Strategy
+from connect.shown import models_shown, question_of, universe_of
 
 KINDS = {
     "atlases": Atlas,
@@ -47,7 +48,7 @@ try:
     for settings in (*CHOICES["measures"].values(), *CHOICES["statistics"].values(), *CHOICES["figures"].values()):
         if settings.own:
             settings.own.check()
-    PLAN.check_figures({name: figure.kind for name, figure in CHOICES["figures"].items()}, "config/config.yaml")
+    PLAN.check_figures(CHOICES["figures"], "config/config.yaml")
     SCANS = {cohort: read_scans(scans_table(cohort)) for cohort in PLAN.cohorts}
     FETCHED = {name: read_files(files_table(name)) for name in PLAN.cohorts if Path(files_table(name)).is_file()}
     for name, cohort in COHORTS.items():
@@ -236,30 +237,99 @@ def calibrations(pattern, cohort):
     return expand(pattern, cohort=cohort, calibration=names, model=PLAN.models[cohort])
 
 
-def shown_rates(figure, cohort, model):
-    """Return the rates that the figure of a calibration shows."""
-    if not PLAN.calibration or read(Figure, choice("figures", figure)).kind != "calibration":
-        return []
-    return expand(rules.challenge.output.table, cohort=cohort, calibration=PLAN.calibration, model=model)
+def recipe_of(name):
+    """Return the recipe of a figure, which need not be in the plan."""
+    return CHOICES["figures"].get(name) or read(Figure, choice("figures", name))
 
 
-def is_about_cohort(figure):
-    """Return whether a figure is about a cohort, as one may be that the plan does not name."""
-    return figure not in CHOICES["figures"] or CHOICES["figures"][figure].about == "cohort"
-
-
-def shown_strategies(figure):
-    """Return the strategies that a figure shows, so that one about a model does not depend on the others."""
-    return PLAN.strategies if is_about_cohort(figure) else PLAN.strategies[:1]
+def is_relation(model):
+    """Return whether a model is about the slope of a phenotype."""
+    return bool(model_of(model).relation)
 
 
 def shown_models(figure, cohort):
-    """Return the models of which a figure is drawn: the primary one for a figure about the cohort, else those it is about."""
-    models = PLAN.models[cohort]
-    if is_about_cohort(figure):
-        return models[:1]
-    related = CHOICES["figures"][figure].about == "relation"
-    return [model for model in models if bool(model_of(model).relation) == related]
+    """Return the models of a cohort that a figure is drawn for."""
+    return models_shown(recipe_of(figure), PLAN.models[cohort], is_relation)
+
+
+def shown_strategies(figure):
+    """Return the strategies that a figure shows, the one of its universe first; one about a model shows no other."""
+    recipe = recipe_of(figure)
+    first = universe_of(recipe, PLAN)["strategy"]
+    return list(dict.fromkeys([first, *(PLAN.strategies if recipe.about == "cohort" else ())]))
+
+
+def shown_rates(wildcards):
+    """Return the rates that the figure of a calibration shows."""
+    if not PLAN.calibration or recipe_of(wildcards.figure).kind != "calibration":
+        return []
+    return expand(rules.challenge.output.table, calibration=PLAN.calibration, **wildcards)
+
+
+def of_figure(pattern):
+    """Return an input function: a file of the universe that a figure shows."""
+    return lambda wildcards: expand(pattern, **universe_of(recipe_of(wildcards.figure), PLAN), **wildcards)[0]
+
+
+def drawn_result(name):
+    """Return an input function: a result of the model that a figure shows, in its universe."""
+    return lambda wildcards: of_figure(tested(wildcards.model)[name])(wildcards)
+
+
+def drawn_assessments(wildcards):
+    """Return the assessments of the strategies that a figure shows."""
+    return [
+        of_figure(rules.assess.output.summary.replace("{strategy}", strategy))(wildcards)
+        for strategy in shown_strategies(wildcards.figure)
+    ]
+
+
+def drawn_choices(wildcards):
+    """Return every choice on which a figure depends, for its stamp."""
+    recipe, model = recipe_of(wildcards.figure), model_of(wildcards.model)
+    universe = universe_of(recipe, PLAN)
+    scores = [phenotype_of(name).score for name in model.phenotypes]
+    names = {
+        "figures": [wildcards.figure],
+        "cohorts": [wildcards.cohort],
+        "atlases": [universe["atlas"]],
+        "domains": [universe["atlas"]],
+        "strategies": shown_strategies(wildcards.figure),
+        "measures": [universe["measure"]],
+        "statistics": PLAN.statistics,
+        "models": [wildcards.model],
+        "phenotypes": model.phenotypes,
+        "scores": list(dict.fromkeys(score.key for score in scores if score)),
+        "calibrations": [PLAN.calibration] if shown_rates(wildcards) else [],
+    }
+    return [choice(kind, name) for kind in names for name in names[kind]]
+
+
+def drawn_tables(wildcards):
+    """Return the tables of participants and phenotypes on which a figure depends, for its stamp."""
+    return [str(COHORTS[wildcards.cohort].participants), *tables_of(wildcards), *measured(wildcards)]
+
+
+def drawn_code(wildcards):
+    """Return the digests of the code of the stages on which a figure depends, for its stamp."""
+    relation = is_relation(wildcards.model)
+    stages = ["parcellate", "denoise", "screen", "estimate", "assess", "relate" if relation else "compare", "draw"]
+    stages += ["phenotypes"] if model_of(wildcards.model).phenotypes else []
+    stages += ["challenge"] if shown_rates(wildcards) else []
+    return [f"{stage}={code(stage)}" for stage in stages]
+
+
+def panels_of(wildcards):
+    """Return the figures of which one in `figures/` is made, as SVG: that of its recipe, or its panels row by row."""
+    recipe = recipe_of(wildcards.figure)
+    return [drawn_once(name) for row in recipe.panels or [[wildcards.figure]] for name in row]
+
+
+def drawn_once(figure):
+    """Return the one drawing of a figure that is meant in `figures/`."""
+    recipe = recipe_of(figure)
+    cohort, model = question_of(recipe, PLAN, choice("figures", figure), is_relation)
+    return expand(rules.draw.output.svg, cohort=cohort, model=model, figure=figure)[0]
 
 
 def pictures(cohort):
@@ -267,6 +337,7 @@ def pictures(cohort):
     return [
         path
         for figure in PLAN.figures
+        if recipe_of(figure).cohort in ("", cohort)
         for path in expand(rules.draw.output.svg, cohort=cohort, model=shown_models(figure, cohort), figure=figure)
     ]
 

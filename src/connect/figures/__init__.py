@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from connect.columns import Values
 from connect.config import suggest
@@ -156,6 +157,25 @@ def registered(name: str) -> Draw:
     return FIGURES[name]
 
 
+def style_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the style of a figure: the common one in the font and size of the recipe.
+
+    Raises
+    ------
+    UserError
+        If this machine has no such font.
+    """
+    known = {font.name for font in fontManager.ttflist}
+    if recipe.font not in known:
+        must = "the name of a font that is installed"
+        todo = f"install it, or leave the key out{suggest(recipe.font, known)}"
+        raise UserError("key font of the figure", must, recipe.font, todo)
+    scale = recipe.font_size / STYLE["font.size"]
+    sizes = {key: value * scale for key, value in STYLE.items() if key == "font.size" or key.endswith("labelsize")}
+    sizes |= {key: STYLE[key] * scale for key in ("axes.titlesize", "legend.fontsize")}
+    return {**STYLE, **sizes, "font.sans-serif": [recipe.font, *STYLE["font.sans-serif"]]}
+
+
 def canvas(
     recipe: Recipe, rows: int = 1, layout: Literal["constrained", "compressed"] | None = "constrained"
 ) -> Figure:
@@ -173,7 +193,7 @@ def signed_colours(recipe: Recipe) -> Colormap:
 
 def wrapped(text: str, width: float) -> str:
     """Break a text into lines that fit a width (mm) at the size of labels."""
-    millimetres_per_letter = 1.4
+    millimetres_per_letter = 0.2 * rcParams["font.size"]
     return textwrap.fill(text, max(8, int(width / millimetres_per_letter)))
 
 

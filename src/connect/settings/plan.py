@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from connect.config import setting
 from connect.errors import UserError
+from connect.settings.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,22 @@ class Plan:
             "calibrations": (self.calibration,) if self.calibration else (),
         }
 
-    def check_figures(self, kinds: Mapping[str, str], where: object) -> None:
-        """Refuse a figure of a calibration in a plan without one; ``kinds`` are those of the figures by name."""
-        shown = [name for name, kind in kinds.items() if kind == "calibration"]
-        if shown and not self.calibration:
-            todo = f"name one, such as `calibration: standard`, or take `{shown[0]}` out of `figures`"
-            raise UserError(f"{where}, key calibration", f"a calibration, which `{shown[0]}` shows", "none", todo)
+    def check_figures(self, recipes: Mapping[str, Figure], where: object) -> None:
+        """Refuse a figure that cannot be drawn for a report; ``recipes`` are those of the plan by name.
+
+        Raises
+        ------
+        UserError
+            If one shows a calibration in a plan without one, or is made of panels.
+        """
+        for name, recipe in recipes.items():
+            if recipe.kind == "calibration" and not self.calibration:
+                todo = f"name one, such as `calibration: standard`, or take `{name}` out of `figures`"
+                raise UserError(f"{where}, key calibration", f"a calibration, which `{name}` shows", "none", todo)
+            if recipe.panels:
+                panels = ", ".join(panel for row in recipe.panels for panel in row)
+                todo = f"name its panels ({panels}); `snakemake figures/{name}.svg` puts them together"
+                raise UserError(f"{where}, key figures", "figures of one panel", f"`{name}`, which has panels", todo)
 
     def pass_of(self, atlas: str) -> str:
         """Return the entry of ``atlases`` (the pass over the images) that reads this atlas."""

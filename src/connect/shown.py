@@ -1,0 +1,56 @@
+"""What a figure shows: the cohort, model and universe that its recipe names, or else the first of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from connect.errors import UserError
+from connect.settings.figure import Figure
+from connect.settings.plan import Plan
+
+
+def universe_of(recipe: Figure, plan: Plan) -> dict[str, str]:
+    """Return the atlas, strategy and measure of a figure."""
+    return {
+        "atlas": recipe.atlas or plan.atlas_names[0],
+        "strategy": recipe.strategy or plan.strategies[0],
+        "measure": recipe.measure or plan.measures[0],
+    }
+
+
+def models_shown(recipe: Figure, planned: tuple[str, ...], is_relation: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the models of a cohort that a figure is drawn for.
+
+    Parameters
+    ----------
+    recipe
+        The figure.
+    planned
+        Models of the cohort in the plan, the primary one first.
+    is_relation
+        Says of a model whether it is about the slope of a phenotype.
+    """
+    if recipe.model:
+        return tuple(name for name in planned if name == recipe.model)
+    if recipe.about == "cohort":
+        return planned[:1]
+    return tuple(name for name in planned if is_relation(name) == (recipe.about == "relation"))
+
+
+def question_of(recipe: Figure, plan: Plan, where: object, is_relation: Callable[[str], bool]) -> tuple[str, str]:
+    """Return the cohort and the model of the one figure of a recipe in ``figures/``.
+
+    Raises
+    ------
+    UserError
+        If the recipe has panels, or names no model and the plan has none that it is about.
+    """
+    if recipe.panels:
+        raise UserError(where, "a figure without panels inside another", "panels", "name its panels there instead")
+    cohort = recipe.cohort or next(iter(plan.cohorts))
+    found = (recipe.model,) if recipe.model else models_shown(recipe, plan.models.get(cohort, ()), is_relation)
+    if not found:
+        todo = "name one with `model: <name>` in the recipe"
+        got = f"none of the models of {cohort} in the plan"
+        raise UserError(where, f"a model for a figure about a {recipe.about}", got, todo)
+    return cohort, found[0]

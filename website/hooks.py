@@ -150,7 +150,7 @@ def gallery(recipes: Path, drawn: Path) -> tuple[str, dict[str, Path]]:
 
 INTRODUCTION = """Every figure that ships with the project, drawn from the sample cohort at the size of its recipe, with
 the recipe under it. `snakemake figures/NAME.svg` draws one; `figures` of the plan names those of the report. To change
-one, copy its file: [Choose or add](how-to/choose-or-add.md#a-figure), [figures of a paper](how-to/figures-of-a-paper.md).
+one, copy its file ([how](how-to/choose-or-add.md#a-figure)); more: [Figures of a paper](how-to/figures-of-a-paper.md).
 What each kind shows stands under [draw](stages/draw.md)."""
 
 

@@ -371,7 +371,6 @@ def paths(rules: Path) -> dict[str, dict[str, str]]:
     if not found:
         must = "rule files with outputs under results/ or figures/"
         raise UserError(rules, must, "none", "run it in the folder of the project")
-        )
     return found
 
 

@@ -41,11 +41,9 @@ reference: $(VENV)/ready ## regenerate the reference pages and the schemas
 	connect reference
 
 recipes = $(notdir $(basename $(wildcard config/figures/*.yaml)))
-comma := ,
 
 docs: $(VENV)/ready ## build the documentation as a site, with every figure of the sample: site/index.html
-	snakemake drawn \
-	  --config 'cohorts={sample: [training-by-time, oxytocin-and-change]}' 'figures=[$(foreach name,$(recipes),$(name)$(comma))]'
+	snakemake $(recipes:%=figures/%.svg)
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file website/mkdocs.yml
 	@echo "Site: site/index.html"
 

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -127,39 +126,32 @@ def outward(source: str) -> set[str]:
 
 
 def gallery(recipes: Path, drawn: Path) -> tuple[str, dict[str, Path]]:
-    """Return the page of every figure recipe with its picture beside the YAML, and the pictures by name.
+    """Return the page of every figure recipe with its picture above the YAML, and the pictures by name.
 
     Parameters
     ----------
     recipes
         Folder of the recipes.
     drawn
-        Folder with the figures of a cohort, one folder for each model.
+        Folder of the figures.
     """
     lines, pictures = ["# Gallery", "", INTRODUCTION], {}
     for path in sorted(recipes.glob("*.yaml")):
-        found = sorted(drawn.glob(f"*/{path.stem}.svg"), key=lambda picture: order(picture.parent.name))
-        figure = read(Figure, path)
+        figure, picture = read(Figure, path), drawn / f"{path.stem}.svg"
         lines += ["", f"## {path.stem}", "", f"**{figure.title}.** {figure.caption}", ""]
-        if found:
-            pictures[f"{path.stem}.svg"] = found[0]
-            lines += [f"![{figure.title}](gallery/{path.stem}.svg)", "", f"*Model `{found[0].parent.name}`.*"]
+        if picture.is_file():
+            pictures[picture.name] = picture
+            lines += [f"![{figure.title}](gallery/{picture.name})"]
         else:
             lines += ["*Not drawn yet: `make docs` draws it.*"]
         lines += ["", "```yaml", f"# config/figures/{path.name}", path.read_text(encoding="utf-8").strip(), "```"]
     return "\n".join([*lines, ""]), pictures
 
 
-def order(model: str) -> tuple[int, str]:
-    """Return the place of a model in the plan of the project, so that the primary one is shown."""
-    plan = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    named = [name for models in plan["cohorts"].values() for name in models]
-    return (named.index(model) if model in named else len(named), model)
-
-
 INTRODUCTION = """Every figure that ships with the project, drawn from the sample cohort at the size of its recipe, with
-the recipe under it. To use one, name it in `figures` of the plan; to change one, copy its file:
-[Choose or add](how-to/choose-or-add.md#a-figure). What each kind shows stands under [draw](stages/draw.md)."""
+the recipe under it. `snakemake figures/NAME.svg` draws one; `figures` of the plan names those of the report. To change
+one, copy its file ([how](how-to/choose-or-add.md#a-figure)); more: [Figures of a paper](how-to/figures-of-a-paper.md).
+What each kind shows stands under [draw](stages/draw.md)."""
 
 
 def mathml(source: str, language: str, css_class: str, options: Any, md: Any, **rest: Any) -> str:  # noqa: ARG001 - a fence's

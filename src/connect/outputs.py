@@ -1,4 +1,4 @@
-"""Every file that the workflow writes under `results/`, with its columns or keys: what they mean, and in which unit.
+"""Every file that the workflow writes, with its columns or keys: what they mean, and in which unit.
 
 The paths are those of the rules. What a stage writes with a description beside it is described in the stage's module;
 what is described nowhere else is described here. The reference page is made from both, and a test holds them to what a
@@ -27,7 +27,7 @@ from connect.tables import WORDS, Column
 
 _RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^    output:\n(.*?)(?=^    \w|\Z)", re.MULTILINE | re.DOTALL)
-_NAMED = re.compile(r'^        (\w+)=(?:\w+\(\s*)*"(results/[^"]+)"', re.MULTILINE)
+_NAMED = re.compile(r'^        (\w+)=(?:\w+\(\s*)*"((?:results|figures)/[^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -346,6 +346,11 @@ OUTPUTS: Mapping[str, Mapping[str, tuple[Output, ...]]] = {
         "pdf": (Output("the figure for journals, with fonts that can be edited"),),
         "png": (Output("the figure for slides, 300 dots per inch"),),
     },
+    "compose": {
+        "svg": (Output("one figure, or panels put together, for the web"),),
+        "pdf": (Output("the same for journals"),),
+        "png": (Output("the same for slides"),),
+    },
     "carpets": {
         "pictures": tuple(
             Output(f"the picture of a scan, kept or not, {use}", name=f"{{scan}}.{kind}")
@@ -363,7 +368,7 @@ OUTPUTS: Mapping[str, Mapping[str, tuple[Output, ...]]] = {
 
 
 def paths(rules: Path) -> dict[str, dict[str, str]]:
-    """Return the path of every output under `results/` of every rule, by the names of rule and output.
+    """Return the path of every output under `results/` or `figures/` of every rule, by the names of rule and output.
 
     Parameters
     ----------
@@ -381,7 +386,8 @@ def paths(rules: Path) -> dict[str, dict[str, str]]:
             named = dict(pair for part in _OUTPUT.findall(body) for pair in _NAMED.findall(part))
             found |= {name: named} if named else {}
     if not found:
-        raise UserError(rules, "rule files with outputs under results/", "none", "run it in the folder of the project")
+        must = "rule files with outputs under results/ or figures/"
+        raise UserError(rules, must, "none", "run it in the folder of the project")
     return found
 
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.workflow.study import Study
 
-# Pages that show WebGL need a renderer, which is a program where there is no graphics card.
-FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+# What WebGL shows is drawn by a program where there is no graphics card.
+FLAGS = ("--no-sandbox", "--enable-unsafe-swiftshader")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from connect.settings.model import Model
 
 from ..bucket import serving
 from ..rawfiles import replicate
-from .study import ROOT, Study
+from .study import ROOT, Study, sample_study
 
 PLAN = """
 atlases: [seitzman2018]
@@ -97,3 +98,12 @@ def test_models_compare_arms_that_there_are(accession: str, shared_data: Path) -
         model = read(Model, ROOT / "config" / "models" / f"{name}.yaml")
         assert set(re.findall(r"group\[([^]]+)\]", model.contrast)) <= arms
         assert set(model.where.get("group", ())) <= arms
+
+
+def test_the_report_is_told_what_was_given_on_the_command_line(tmp_path: Path) -> None:
+    done = sample_study(tmp_path).snakemake("--dry-run", "--printshellcmds", "--config", "figures=[motion]")
+    assert done.returncode == 0, done.stderr[-2000:]
+    command = next(line for line in done.stdout.splitlines() if "connect report" in line).partition("connect ")[2]
+    words = shlex.split(command)
+    told = words[words.index("--command") + 1]
+    assert shlex.split(told) == ["snakemake", "results/sample/report/report.html", "--config", 'figures=["motion"]']

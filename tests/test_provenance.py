@@ -60,7 +60,7 @@ def test_a_stamp_is_read_from_the_file_and_any_other_byte_breaks_its_seal(
     found = read_stamp(path)
     assert found["figure"] == {"name": "one", "cohort": "c", "model": "m"}
     assert found["config"]["choices"]["models/change"]["contrast"] == "mean"
-    assert found["data"]["tables"]["participants.tsv"] == provenance.file_digest(sources.tables[0])
+    assert found["data"]["tables"]["participants.tsv"] == provenance.file_digest(sources.phenotypes[0])
     assert found["versions"]["code of draw"] == "0123"
     content = path.read_bytes()
     assert is_sealed(content)
@@ -101,6 +101,17 @@ def test_every_folder_of_choices_has_its_class(root: Path) -> None:
     assert folders == set(FOLDERS)
     for path in (root / "config").glob("*/*.yaml"):
         assert isinstance(kind_of(path), type)
+
+
+def test_every_choice_of_the_project_can_stand_in_a_stamp(root: Path, sources: Sources) -> None:
+    choices = sorted((root / "config").glob("*/*.yaml"))
+    choices = [path for path in choices if path.parent.name != "cohorts" or path.stem == "sample"]
+    found = stamp({}, Sources(choices, [], [], {}))
+    assert len(found["config"]["choices"]) == len(choices)
+    assert {"atlases/seitzman2018: seitzman2018.tsv", "cohorts/sample: sample.scans.tsv"} < set(
+        found["config"]["files"]
+    )
+    assert set(found["data"]["tables"]) == {"participants.tsv", "dates of sample"}
 
 
 def test_each_scan_that_changed_is_known(sources: Sources) -> None:

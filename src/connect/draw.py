@@ -67,12 +67,12 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     assessments: Sequence[Path],
     qcfc: Path,
     choices: Sequence[Path],
-    tables: Sequence[Path],
     gathered: Sequence[Path],
     code: Sequence[str],
     svg: Path,
     pdf: Path,
     png: Path,
+    phenotypes: Sequence[Path] = (),
     rates: Sequence[Path] = (),
     universes: Sequence[Path] = (),
 ) -> None:
@@ -119,8 +119,6 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Edges of the assess stage in the primary universe.
     choices
         Every choice file (YAML) that the figure depends on, for its stamp.
-    tables
-        Tables of participants and what was measured of them that it depends on, for its stamp.
     gathered
         Lists of the scans of the cohort from the command gather, for its stamp.
     code
@@ -131,6 +129,8 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         Output: the figure as PDF.
     png
         Output: the figure as PNG with 300 dots per inch.
+    phenotypes
+        Values of the phenotypes that it depends on, for its stamp; the cohort's tables are in the stamp too.
     rates
         Rates of the challenge stage, or none. Only the figure of a calibration needs them.
     universes
@@ -155,7 +155,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     )  # fmt: skip
     names = {"name": figure.stem, "cohort": cohort.stem, "model": model.stem, "atlas": atlas.stem}
     names |= {"strategy": inputs.summary["strategy"], "measure": measure.stem}
-    sources = Sources(choices, tables, gathered, dict(pair.split("=") for pair in code))
+    sources = Sources(choices, phenotypes, gathered, dict(pair.split("=") for pair in code))
     with style.context(["default", style_of(recipe)]):
         _save(_drawn(recipe, inputs), recipe.title, opened(stamp(names, sources)), svg, pdf, png)
 

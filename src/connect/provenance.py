@@ -22,6 +22,7 @@ from connect import __version__
 from connect.config import read
 from connect.errors import UserError
 from connect.layout import files_table, scans_table
+from connect.scans import read_scans
 from connect.settings import kind_of
 from connect.settings.cohort import Cohort
 
@@ -46,6 +47,9 @@ OF_SCAN = 4
 KEY = "Description"
 """Name of the stamp in the metadata of SVG and PNG; in a PDF it is the subject."""
 
+COHORTS = "cohorts"
+"""Folder of the cohorts."""
+
 FORMATS = ("svg", "pdf", "png")
 
 _OPEN = "0" * 64
@@ -61,8 +65,8 @@ class Sources:
     ----------
     choices
         Choice files (YAML), such as ``config/models/change.yaml``.
-    tables
-        Tables of the participants and of what was measured of them.
+    phenotypes
+        Values of the phenotypes, as the command `phenotypes` writes them.
     gathered
         Lists of the digests of the scans, which the command `gather` writes.
     code
@@ -70,7 +74,7 @@ class Sources:
     """
 
     choices: Sequence[Path]
-    tables: Sequence[Path]
+    phenotypes: Sequence[Path]
     gathered: Sequence[Path]
     code: Mapping[str, str]
 
@@ -93,7 +97,10 @@ def stamp(names: Mapping[str, str], sources: Sources) -> dict[str, Any]:
     choices = {label(path): settings_of(path) for path in sources.choices}
     files = dict(pair for path in sources.choices for pair in files_of(path))
     scans = {place(path): scans_of(path) for path in sources.gathered}
-    tables = {place(path): file_digest(path) for path in sources.tables}
+    tables = {place(path): file_digest(path) for path in sources.phenotypes}
+    for path in sources.choices:
+        if path.parent.name == COHORTS:
+            tables |= tables_of(path)
     return {
         "figure": dict(names),
         "config": {"digest": digest([choices, files]), "choices": choices, "files": files},
@@ -136,6 +143,15 @@ def label(choice: Path) -> str:
     return f"{choice.parent.name}/{choice.stem}"
 
 
+def tables_of(cohort: Path) -> dict[str, str]:
+    """Return a digest of each table of the participants of a cohort, and one of the tables of dates together."""
+    settings = read(Cohort, cohort)
+    people = {scan.participant_id for scan in read_scans(scans_table(cohort.stem, cohort.parents[1]))}
+    found = {place(path): file_digest(path) for path in (settings.participants, *settings.tables)}
+    dates = [file_digest(path) for path in settings.date_files(people) if path.is_file()]
+    return {**found, **({f"dates of {cohort.stem}": digest(dates)} if dates else {})}
+
+
 def place(path: Path) -> str:
     """Return where a table stands in the study; of one outside only the name of the file."""
     return path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
@@ -155,7 +171,7 @@ def files_of(choice: Path) -> Iterator[tuple[str, str]]:
     if isinstance(found, Cohort):
         pointed = [Path(table(choice.stem, choice.parents[1])) for table in (scans_table, files_table)]
     for path in pointed:
-        if path is not None and path.is_file():
+        if isinstance(path, Path) and path.is_file():
             yield f"{label(choice)}: {path.name}", file_digest(path)
 
 

@@ -15,8 +15,7 @@ from connect import provenance
 from connect.config import read
 from connect.digest import code
 from connect.errors import UserError
-from connect.layout import choice, scans_table
-from connect.scans import read_scans
+from connect.layout import choice
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure
 from connect.settings.model import Model
@@ -153,29 +152,15 @@ def _of_choices(then: Mapping[str, Any], folder: Path) -> Iterator[Change]:
 
 def _of_data(record: Mapping[str, Any], folder: Path) -> Iterator[Change]:
     then = record["data"]
-    cohorts = {names["cohort"] for names in record.get("panels", [record["figure"]])}
-    tables = {path.name: path for name in cohorts for path in _tables(name, folder)}
-    for name, digest in then["tables"].items():
-        path = Path(name) if Path(name).is_file() else tables.get(name, Path(name))
-        yield from _of_table(name, path, digest)
+    now: dict[str, str] = {}
+    for names in record.get("panels", [record["figure"]]):
+        cohort = Path(choice(provenance.COHORTS, names["cohort"], folder))
+        now |= provenance.tables_of(cohort) if cohort.is_file() else {}
+    measured = [Path(name) for name in then["tables"] if name not in now]
+    now |= {path.as_posix(): provenance.file_digest(path) for path in measured if path.is_file()}
+    yield from _differences("", then["tables"], now)
     for name, scans in then["scans"].items():
         yield from _of_scans(Path(name), scans)
-
-
-def _tables(cohort: str, folder: Path) -> list[Path]:
-    """Return the tables of a cohort that may stand outside the study."""
-    path = Path(choice("cohorts", cohort, folder))
-    if not path.is_file():
-        return []
-    settings = read(Cohort, path)
-    people = {scan.participant_id for scan in read_scans(scans_table(cohort, folder))}
-    return [settings.participants, *settings.tables, *settings.date_files(people)]
-
-
-def _of_table(name: str, path: Path, digest: str) -> Iterator[Change]:
-    now = provenance.file_digest(path) if path.is_file() else "no such file"
-    if now != digest:
-        yield Change(name, digest, now)
 
 
 def _of_scans(gathered: Path, then: Mapping[str, str]) -> Iterator[Change]:

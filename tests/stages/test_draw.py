@@ -128,7 +128,7 @@ def make(
         compare(**inputs, **found, **other)
     return {name: path for name, path in {**inputs, **found}.items() if name != "strategy"} | {
         **assessed(folder, inputs),
-        **dict.fromkeys(("choices", "tables", "gathered", "code"), ()),
+        **dict.fromkeys(("choices", "phenotypes", "gathered", "code"), ()),
         **challenged(folder, read_record(folder / "summary.json")["method"]),
         **elsewhere(folder),
     }
@@ -268,7 +268,7 @@ def _check_bytes(paths: dict[str, Any], kinds: list[str], folder: Path) -> None:
         "paths = {name: [Path(one) for one in text.split(',')] for name, text in given.items()}\n"
         "several = ('assessments', 'rates', 'universes')\n"
         "paths = {name: found if name in several else found[0] for name, found in paths.items()}\n"
-        "paths |= dict.fromkeys(('choices', 'tables', 'gathered', 'code'), ())\n"
+        "paths |= dict.fromkeys(('choices', 'phenotypes', 'gathered', 'code'), ())\n"
         "for recipe in sorted(folder.glob('*.yaml'), reverse=True):\n"
         "    out = {name: folder / f'{recipe.stem}.{name}' for name in ('svg', 'pdf', 'png')}\n"
         "    draw(recipe, **paths, **out)\n"

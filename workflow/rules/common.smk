@@ -284,11 +284,6 @@ def drawn_choices(wildcards):
     return [choice(kind, name) for kind in names for name in names[kind]]
 
 
-def drawn_tables(wildcards):
-    """Return the tables of participants and phenotypes on which a figure depends, for its stamp."""
-    return [str(COHORTS[wildcards.cohort].participants), *tables_of(wildcards), *measured(wildcards)]
-
-
 def drawn_scans(wildcards):
     """Return the lists of scans of the atlases that a figure shows, for its stamp."""
     names = shown_names(wildcards.figure)["atlas"]

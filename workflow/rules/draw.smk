@@ -28,7 +28,9 @@ rule draw:
         rates=shown_rates,
         universes=shown_universes,
         choices=drawn_choices,
-        tables=drawn_tables,
+        participants=lambda wildcards: str(COHORTS[wildcards.cohort].participants),
+        tables=tables_of,
+        phenotypes=measured,
         gathered=drawn_scans,
     output:
         svg=report(
@@ -50,7 +52,7 @@ rule draw:
         " --connectomes {input.connectomes:q} --scans {input.scans:q} --domain-tests {input.domain_tests:q}"
         " --network-tests {input.network_tests:q} --edge-tests {input.edge_tests:q} --nulls {input.nulls:q} --values {input.values:q} --people {input.people:q}"
         " --summary {input.summary:q} --assessments {input.assessments:q} --qcfc {input.qcfc:q}"
-        " --rates {input.rates:q} --universes {input.universes:q} --choices {input.choices:q} --tables {input.tables:q} --gathered {input.gathered:q}"
+        " --rates {input.rates:q} --universes {input.universes:q} --choices {input.choices:q} --phenotypes {input.phenotypes:q} --gathered {input.gathered:q}"
         " --code {params.code:q} --svg {output.svg:q} --pdf {output.pdf:q} --png {output.png:q} 2> {log:q}"
 
 

@@ -37,6 +37,11 @@ def models_shown(recipe: Figure, planned: tuple[str, ...], is_relation: Callable
     return tuple(name for name in planned if is_relation(name) == (recipe.about == "relation"))
 
 
+def cohort_of(recipe: Figure, plan: Plan) -> str:
+    """Return the cohort of the one figure of a recipe in ``figures/``."""
+    return recipe.cohort or next(iter(plan.cohorts))
+
+
 def question_of(recipe: Figure, plan: Plan, where: object, is_relation: Callable[[str], bool]) -> tuple[str, str]:
     """Return the cohort and the model of the one figure of a recipe in ``figures/``.
 
@@ -48,9 +53,9 @@ def question_of(recipe: Figure, plan: Plan, where: object, is_relation: Callable
     if recipe.panels:
         raise UserError(where, "a figure without panels inside another", "panels", "name its panels there instead")
     if recipe.about == "scan":
-        todo = "take it from results/<cohort>/draw/scans"
+        todo = "take it from results/<cohort>/draw/scans, or from figures/ if the plan names it"
         raise UserError(where, "a figure about a model or the cohort", "one of every scan", todo)
-    cohort = recipe.cohort or next(iter(plan.cohorts))
+    cohort = cohort_of(recipe, plan)
     found = (recipe.model,) if recipe.model else models_shown(recipe, plan.models.get(cohort, ()), is_relation)
     if not found:
         todo = "name one with `model: <name>` in the recipe"

@@ -15,7 +15,7 @@ from connect.scans import MISSING
 from connect.settings.figure import Figure
 from connect.settings.model import Model
 from connect.settings.phenotype import PARTICIPANTS, Phenotype
-from connect.shown import models_shown, question_of, universe_of
+from connect.shown import cohort_of, models_shown, question_of, universe_of
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
@@ -300,9 +300,24 @@ def drawn_code(wildcards):
 
 
 def panels_of(wildcards):
-    """Return the figures of which one in `figures/` is made, as SVG: that of its recipe, or its panels row by row."""
+    """Return what one figure in `figures/` is made of, as SVG: the drawing of its recipe, its panels, or a folder of scans."""
     recipe = recipe_of(wildcards.figure)
+    if wildcards.figure == SCAN_FIGURE:
+        return expand(rules.carpets.output.pictures, cohort=cohort_of(recipe, PLAN))
     return [drawn_once(name) for row in recipe.panels or [[wildcards.figure]] for name in row]
+
+
+def scan_picture(drawn):
+    """Return a drawing, or of a folder of pictures of scans that of the scan which their recipe names."""
+    if drawn.endswith(".svg"):
+        return drawn
+    recipe = recipe_of(SCAN_FIGURE)
+    cohort = cohort_of(recipe, PLAN)
+    name = recipe.scan or next(iter(SCAN[cohort]))
+    if name not in SCAN[cohort]:
+        todo = "name a row of the scans table, as in the folder of the pictures"
+        raise UserError(choice("figures", SCAN_FIGURE), f"a scan of {cohort} under `scan`", name, todo)
+    return f"{drawn}/{name}.svg"
 
 
 def drawn_once(figure):

@@ -60,7 +60,7 @@ rule draw:
 rule compose:
     input:
         figure=chosen("figures", "figure"),
-        panels=panels_of,
+        drawn=panels_of,
     output:
         svg="figures/{figure}.svg",
         pdf="figures/{figure}.pdf",
@@ -69,8 +69,9 @@ rule compose:
         "logs/compose/{figure}.log",
     params:
         code=code("compose"),
+        panels=lambda wildcards, input: [scan_picture(path) for path in input.drawn],
     shell:
-        "connect compose --figure {input.figure:q} --panels {input.panels:q} --svg {output.svg:q} --pdf {output.pdf:q}"
+        "connect compose --figure {input.figure:q} --panels {params.panels:q} --svg {output.svg:q} --pdf {output.pdf:q}"
         " --png {output.png:q} 2> {log:q}"
 
 
@@ -99,9 +100,3 @@ rule carpets:
         "connect carpets --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --strategy {input.strategy:q} --kept {input.kept:q} --series {input.series:q}"
         " --volumes {input.volumes:q} --raw {params.raw:q} --pictures {output.pictures:q} 2> {log:q}"
-
-
-# What `make docs` asks for: every figure of the plan, and the pictures of scans.
-rule drawn:
-    input:
-        [picture for cohort in PLAN.cohorts for picture in (*pictures(cohort), *scan_pictures(cohort))],

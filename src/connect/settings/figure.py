@@ -44,6 +44,7 @@ class Figure:
     )
     cohort: str = setting("cohort of `figures/<name>`; without a name the first of the plan", default="")
     model: str = setting("the one model to draw it for; without a name each that it is about", default="")
+    scan: str = setting("scan of `figures/<name>` if it is about scans; without a name the first", default="")
     atlas: str = setting("atlas to show; without a name the primary one of the plan, as for the next two", default="")
     strategy: str = setting("denoising strategy to show", default="")
     measure: str = setting("measure to show", default="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -35,11 +36,17 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Return the sample study after a run with two cores; tests must not change it."""
-    study = sample_study(tmp_path_factory.mktemp("sample"))
-    study.run("--cores", "2")
-    return study
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Study:
+    """Return the sample study after a run with two cores, once for all processes; tests must not change it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "sample"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            sample_study(folder / "study").run("--cores", "2")
+            (folder / "done").touch()
+    return Study(folder / "study")
 
 
 @pytest.fixture
@@ -56,18 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Together(LoadScopeScheduling):
-    """Gives the tests of a run of the workflow to one process, and those of the sample, which share one, too."""
-
-    SAMPLE = (
-        *("test_sample", "test_reruns", "test_figures", "test_export", "test_calibrate"),
-        *("test_page", "test_outputs", "test_tutorial"),
-    )
+    """Gives the tests of a file that runs the workflow to one process, and all others one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = Path(nodeid.partition("::")[0])
-        if path.parent.name not in ("workflow", "browser"):
-            return nodeid
-        return "sample" if path.stem in self.SAMPLE else str(path)
+        return str(path) if path.parent.name in ("workflow", "browser") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:

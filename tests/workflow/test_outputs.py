@@ -37,7 +37,9 @@ def written(study: Study) -> list[str]:
 
 def described(path: str) -> Output | None:
     """Return the description of a file, or of the table of which it is the sidecar."""
-    own = [output for known, output in FILES if pattern(known).match(path)]
+    fitting = [(known.count("{"), output) for known, output in FILES if pattern(known).match(path)]
+    least = min((count for count, _ in fitting), default=0)
+    own = [output for count, output in fitting if count == least]
     table = path.removesuffix(".json") + ".tsv"
     beside = [output for known, output in FILES if output.beside and pattern(known).match(table)]
     assert len(own + beside) <= 1, path

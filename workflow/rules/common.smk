@@ -257,10 +257,11 @@ def drawn_result(name):
 
 
 def drawn_assessments(wildcards):
-    """Return the assessments of the strategies that a figure shows."""
+    """Return the assessment of the strategy that a figure shows, first, and of all in one about the cohort."""
+    strategies = shown_names(wildcards.figure)["strategy"]
     return [
         of_figure(rules.assess.output.summary.replace("{strategy}", strategy))(wildcards)
-        for strategy in shown_names(wildcards.figure)["strategy"]
+        for strategy in (strategies if recipe_of(wildcards.figure).about == "cohort" else strategies[:1])
     ]
 
 

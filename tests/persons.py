@@ -66,8 +66,8 @@ def found_in(folder: Path) -> Inputs:
         part=parts_of(model.condition, cohort, "m", phases)[0],
         parcels=parcels, domain=domain_of(parcels, read(Domains, given["domains"]), given["domains"]),
         kept=read_table(given["kept"]), scans=read_table(given["scans"]), connectomes=np.load(given["connectomes"]),
-        domain_tests=read_table(found["domain_tests"]), edge_tests=read_table(found["edge_tests"]),
-        nulls=read_table(found["nulls"]),
+        domain_tests=read_table(found["domain_tests"]), network_tests=read_table(found["network_tests"]),
+        edge_tests=read_table(found["edge_tests"]), nulls=read_table(found["nulls"]),
         session_values=read_table(found["values"]), people=read_table(found["people"]),
         summary=read_record(found["summary"]), assessments=[], qcfc=pd.DataFrame(),
     )  # fmt: skip

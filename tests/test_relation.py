@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
@@ -134,6 +134,13 @@ def inputs_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Input
 SLOPES: dict[str, pd.DataFrame] = {}
 
 
+@pytest.fixture(autouse=True)
+def styled() -> Iterator[None]:
+    """Measure text as it was laid out: with the hinting of the style."""
+    with style.context(["default", dict(STYLE)]):
+        yield
+
+
 def drawn(inputs: Inputs, width: float = 180, height: float = 85) -> Figure:
     recipe = Recipe(title="t", kind="relation", caption="c", width=width, height=height)
     with style.context(["default", dict(STYLE)]):
@@ -252,7 +259,7 @@ def test_a_region_of_another_variable_is_not_shaded(inputs_of: Callable[[str], I
     np.testing.assert_allclose(found, table["slope"], rtol=1e-5)
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     start = "attachment anxiety (ECR-R) before: mean"
-    assert names == [f"{start} − 1 SD", start, f"{start} + 1 SD"]
+    assert [shown(name) for name in names] == [f"{start} − 1 SD", start, f"{start} + 1 SD"]
 
 
 def test_ranks_are_shown_of_what_is_ranked(inputs_of: Callable[[str], Inputs]) -> None:

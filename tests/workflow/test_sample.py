@@ -152,7 +152,7 @@ def test_one_core_and_two_give_the_same_bytes(finished: Study, tmp_path: Path) -
             "[36q]",
             ["36q.yaml", "did you mean `36p.yaml`?"],
         ),
-        ("config/config.yaml", "qc-fc]", "calibration]", ["key calibration", "which `calibration` shows", "standard"]),
+        ("config/config.yaml", "carpet]", "calibration]", ["key calibration", "which `calibration` shows", "standard"]),
         ("config/config.yaml", "sample:", "sampel:", ["sampel.yaml", "did you mean `sample.yaml`?"]),
         ("config/strategies/36p.yaml", "wm_csf:", "wm_cfs:", ["36p.yaml, line 3", "did you mean `wm_csf`?"]),
         ("config/atlases/seitzman2018.yaml", "MNI152NLin2009cAsym, ", "", ["an atlas for scans in MNI152NLin6Asym"]),

@@ -107,7 +107,7 @@ def _name(axes: Axes, inputs: Inputs, width: float) -> None:
         axes.set_title(title)
         return
     legend(
-        axes, handles, 0.85 * width, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
+        axes, handles, 0.72 * width, title=title, title_fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1),
         borderaxespad=0.2,
     )  # fmt: skip
 

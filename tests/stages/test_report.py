@@ -709,6 +709,13 @@ def test_scans_of_a_large_cohort_are_those_that_need_a_look(study: Study, monkey
     )
 
 
+def test_scans_stand_in_the_order_of_their_sessions() -> None:
+    labels = [("sub-02", "ses-pre"), ("sub-01", "ses-post"), ("sub-01", None), ("sub-01", "ses-pre")]
+    scans = pd.DataFrame([{"participant_id": who, "session_id": when, "scan": f"{who}_{when}"} for who, when in labels])
+    found = quality.arranged(scans, ["pre", "post"])["scan"]
+    assert list(found) == ["sub-01_ses-pre", "sub-01_ses-post", "sub-01_None", "sub-02_ses-pre"]
+
+
 def test_names_of_scan_pages_are_unique() -> None:
     scans = pd.DataFrame(
         {"scan": ["sub-1_task-a", "sub-1_task-b", "sub-2_run-1"], "participant_id": ["sub-1", "sub-1", "sub-2"]}

@@ -184,7 +184,8 @@ def report(  # noqa: PLR0913 - one parameter for each file
     files += _digests(function=[own.file for own in owns if own])
     files += [("function", one["file"], one["sha256"]) for one in results[0].summary["statistics"]]
     chosen = Choices(*settings, settled, tuple(dict.fromkeys(files)))
-    screened = read_table(scans, ["scan", "kept", "reason", "scanner", *quality.SCAN_COLUMNS])
+    columns = ["scan", "participant_id", "session_id", "kept", "reason", "scanner", *quality.SCAN_COLUMNS]
+    screened = quality.arranged(read_table(scans, columns), chosen.cohort.sessions)
     found = Quality(
         scans=screened,
         lost=read_table(lost, ["scan", "parcel", "coverage"]),

@@ -78,6 +78,16 @@ class Flag:
     line: str
 
 
+def arranged(scans: pd.DataFrame, sessions: Iterable[str]) -> pd.DataFrame:
+    """Return the table of scans by participant, and by session in the order in which ``sessions`` has the labels."""
+    labels = list(sessions)
+    place = (
+        scans["session_id"].fillna("").str.removeprefix("ses-").map({label: labels.index(label) for label in labels})
+    )
+    ordered = scans.assign(place=place).sort_values(["participant_id", "place", "scan"], ignore_index=True)
+    return ordered.drop(columns="place")
+
+
 def flags(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) -> list[Flag]:
     """Return what must be looked at first.
 

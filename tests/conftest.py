@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -55,6 +56,12 @@ def copy(finished: Study, tmp_path: Path) -> Study:
     folder = tmp_path / "study"
     shutil.copytree(finished.folder, folder, symlinks=True)
     return Study(folder)
+
+
+def pytest_collection_finish() -> None:
+    """Take what is there by now out of garbage collection: nilearn collects ten times for each scan that it masks."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

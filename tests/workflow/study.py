@@ -39,6 +39,10 @@ SAMPLE_PLAN = {
 }
 
 
+SCAN = "sub-11_ses-post_task-rest_space-MNI152NLin2009cAsym_res-7"
+"""The scan whose picture is a figure of the sample study."""
+
+
 @dataclass(frozen=True)
 class Study:
     """A folder with `config/`, run with the project's Snakefile."""
@@ -98,7 +102,7 @@ def counted(told: str) -> dict[str, int]:
 def sample_study(folder: Path) -> Study:
     """Return a study with the shipped choices and the sample's plan, whose scans stay where they are.
 
-    Models take fewer bootstrap resamples, which nothing here is about, to save time.
+    Models take fewer permutations and bootstrap resamples, which nothing here is about, to save time.
     """
     shutil.copytree(ROOT / "config", folder / "config")
     (folder / "config" / "config.yaml").write_text(
@@ -107,5 +111,7 @@ def sample_study(folder: Path) -> Study:
     cohort = folder / "config" / "cohorts" / "sample.yaml"
     cohort.write_text(cohort.read_text().replace("../../data_sample", str(ROOT / "data_sample")))
     for model in (folder / "config" / "models").glob("*.yaml"):
-        model.write_text(model.read_text() + "resamples: 200\n")
+        model.write_text(model.read_text().replace("permutations: 2000", "permutations: 500") + "resamples: 200\n")
+    carpet = folder / "config" / "figures" / "carpet.yaml"
+    carpet.write_text(f"{carpet.read_text()}scan: {SCAN}\n")
     return Study(folder)

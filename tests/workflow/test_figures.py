@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .study import Study
+from .study import SCAN, Study
 
 pytestmark = pytest.mark.slow
 
@@ -70,11 +70,8 @@ def test_verify_knows_scans_versions_plan_and_edited_files(drawn: Study) -> None
 
 
 def test_the_picture_of_a_scan_that_the_recipe_names(copy: Study) -> None:
-    scan = "sub-11_ses-post_task-rest_space-MNI152NLin2009cAsym_res-7"
-    recipe = copy.file("config", "figures", "carpet.yaml")
-    recipe.write_text(f"{recipe.read_text()}scan: {scan}\n")
     copy.run("figures/carpet.svg", "--cores", "2")
-    drawn = copy.file("results", "sample", "draw", "scans", f"{scan}.pdf")
+    drawn = copy.file("results", "sample", "draw", "scans", f"{SCAN}.pdf")
     assert copy.file("figures", "carpet.pdf").read_bytes() == drawn.read_bytes()
     copy.edit("config/figures/carpet.yaml", "sub-11", "sub-99")
     done = copy.snakemake("--dry-run", "figures/carpet.svg")

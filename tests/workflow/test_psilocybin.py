@@ -70,7 +70,7 @@ def study(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     for kind, name in (
         ("strategies", "none"),
         ("measures", "correlation"),
-        *(("figures", name) for name in ("slopegraph", "change-matrix", "pre-post-matrices", "glass-brain")),
+        *(("figures", name) for name in ("slopegraph", "glass-brain")),
     ):
         (choices / kind / f"{name}.yaml").write_text((ROOT / "config" / kind / f"{name}.yaml").read_text())
     for name, condition in QUESTIONS.items():
@@ -89,7 +89,7 @@ def study(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     path.write_text(yaml.safe_dump({**cohort, "sessions": SESSIONS, "limits": {"mean_fd": 1.0}}))
     plan = {
         "cohorts": {"psilocybin": list(QUESTIONS)}, "atlases": ["aal90"], "strategies": ["none"],
-        "measures": ["correlation"], "figures": ["slopegraph", "change-matrix", "pre-post-matrices", "glass-brain"],
+        "measures": ["correlation"], "figures": ["slopegraph", "glass-brain"],
     }  # fmt: skip
     (choices / "config.yaml").write_text(yaml.safe_dump(plan))
     study.run("--cores", "2")

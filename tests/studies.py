@@ -77,7 +77,7 @@ class Study:
             "model": {"question": "?", **model},
         }
         for name, values in choices.items():
-            (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(values))
+            (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         files = {name: f"{name}.tsv" for name in ("participants", "kept", "scans")}
         files |= {name: f"{name}.yaml" for name in (*choices, "strategy")} | {"connectomes": "connectomes.npy"}
         files |= {name: f"out/{name}.tsv" for name in TABLES} | {"summary": "out/summary.json"}

@@ -40,6 +40,9 @@ def test_what_is_copied_is_there_and_all_that_the_package_is_made_of(root: Path,
     project = tomllib.loads((root / "pyproject.toml").read_text())
     needed = {project["project"]["readme"], *project["project"]["license-files"]}
     needed |= set(project["tool"]["setuptools"]["packages"]["find"]["where"])
+    links = [path for path in (root / "src" / "connect" / "shipped").iterdir() if path.is_symlink()]
+    assert len(links) == 3
+    needed |= {path.resolve().relative_to(root.resolve()).as_posix() for path in links}
     assert sources == needed | {"pyproject.toml", "constraints.txt"}
 
 

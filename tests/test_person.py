@@ -90,10 +90,10 @@ def test_every_relation_has_its_figure(page: Page) -> None:
     ("model", "name"),
     [
         ("slope-of-change", "r"),
-        ("moderation", "Partial r"),
+        ("moderation", "partial r"),
         ("within", "r within participants"),
-        ("given-before", "Partial r"),
-        ("numbers", "Partial r"),
+        ("given-before", "partial r"),
+        ("numbers", "partial r"),
     ],
 )
 def test_a_relation_has_a_correlation_and_no_g(study: Study, written: tuple[Path, str], model: str, name: str) -> None:
@@ -402,9 +402,9 @@ def test_a_region_in_words(ranges: list[list[float | None]], share: float, words
     ("given", "size", "unit"),
     [
         ({}, "r", "Fisher z per pg/mL"),
-        ({"columns": ["Intercept", "x", "age"]}, "Partial r", "Fisher z per pg/mL"),
+        ({"columns": ["Intercept", "x", "age"]}, "partial r", "Fisher z per pg/mL"),
         ({"correlation": "spearman"}, "rank r", "rank correlation"),
-        ({"correlation": "percentage-bend", "columns": ["Intercept", "x", "age"]}, "Partial bend r",
+        ({"correlation": "percentage-bend", "columns": ["Intercept", "x", "age"]}, "partial bend r",
          "partial percentage bend correlation"),
         ({"correlation": "repeated", "columns": ["x", "mean_fd"]}, "r within participants", "Fisher z per pg/mL"),
         ({"relation": ""}, "Hedges’ g", "Fisher z per pg/mL"),

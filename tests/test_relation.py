@@ -353,7 +353,7 @@ def test_correlations_are_those_of_the_table(inputs_of: Callable[[str], Inputs],
     ends = [container[2][0].get_segments()[0][:, 0] for container in axes.containers]
     np.testing.assert_allclose(ends, table[["r_low", "r_high"]])
     assert shown(axes.get_yticklabels()[0].get_text()) == "emotion × cognition"
-    name = {"change": "r", "moderation": "Partial r", "repeated": "r within participants"}[kind]
+    name = {"change": "r", "moderation": "partial r", "repeated": "r within participants"}[kind]
     assert shown(axes.get_xlabel()) == f"{name} with 95 % interval"
 
 

@@ -218,7 +218,7 @@ def test_one_session_has_points_and_no_slopes(inputs_of: Callable[[str], Inputs]
         np.testing.assert_allclose(np.sort(shown[:, 1]), np.sort(own))
         assert mean == pytest.approx(own.mean(), rel=1e-6)
     assert axes.get_ylabel().replace("\n", " ").replace(FIRM, " ") == (
-        "Mean connectivity emotion x cognition, before (Fisher z)"
+        "Mean connectivity emotion × cognition, before (Fisher z)"
     )
     assert "change" not in said(inputs).lower()
     assert axes.get_xticklabels()[0].get_text().split("\n")[1] == "n = 12"

@@ -2,7 +2,7 @@
 
 A block is a set of edges: all between two networks, or all between or within domains. Connectivity of a block is the
 mean over its edges. Segregation is (within - between) / within, with *within* the mean over all edges inside either
-domain and *between* the mean over the emotion x cognition block (after Chan et al. 2014, PNAS 111:E4997).
+domain and *between* the mean over the emotion × cognition block (after Chan et al. 2014, PNAS 111:E4997).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from connect.settings.domains import Domain, Domains
 
 PRIMARY = "between"
 QUANTITIES: Mapping[str, str] = {
-    PRIMARY: "emotion x cognition",
+    PRIMARY: "emotion × cognition",
     "within_emotion": "within emotion",
     "within_cognition": "within cognition",
     "segregation": "segregation",

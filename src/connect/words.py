@@ -147,7 +147,7 @@ def effect_size(summary: Mapping[str, Any]) -> str:
     if is_correlated(summary):
         name = COEFFICIENTS[summary["correlation"]]
         given = summary["correlation"] != "repeated" and (covariates(summary) or " : " in summary["contrast"])
-        return f"Partial {name}" if given else name
+        return f"partial {name}" if given else name
     return "Estimate in total SDs" if summary["method"] == "mixed" else "Hedges’ g"
 
 

@@ -34,7 +34,7 @@ MEAN = {"formula": "~ 1", "contrast": "mean", "motion_covariate": False}
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    """Return a cohort of ten in two arms with an effect on the emotion x cognition block in one."""
+    """Return a cohort of ten in two arms with an effect on the emotion × cognition block in one."""
     made = cohort(tmp_path, {"pre": {"phase": "pre"}, "post": {"phase": "post"}}, 10)
     trained = made.kept["participant_id"].map(dict(made.participants[["participant_id", "arm"]].to_numpy()))
     late = ((trained == "training") & (made.kept["session_id"] == "ses-post")).to_numpy()

@@ -61,7 +61,7 @@ def make(
     names: Sequence[str] = ("training", "waiting"),
     lose: Callable[[pd.DataFrame, pd.DataFrame], tuple[pd.DataFrame, pd.DataFrame]] | None = None,
 ) -> dict[str, Any]:
-    """Write a dataset of 20 parcels in which the emotion x cognition block rises in the first arm; compare it.
+    """Write a dataset of 20 parcels in which the emotion × cognition block rises in the first arm; compare it.
 
     ``lose`` takes the participants and the screened scans, and returns those that there are in the end.
     """
@@ -418,7 +418,7 @@ def test_a_slopegraph_has_a_line_per_participant(arms: dict[str, Any], drawn: Dr
     for axes, members in zip(made.axes, (range(0, 14, 2), range(3, 14, 2)), strict=False):
         shown = [tuple(line.get_ydata()) for line in joined(axes)]
         assert shown == [(values[f"sub-{k:02d}", "pre"], values[f"sub-{k:02d}", "post"]) for k in members]
-    assert "Mean connectivity emotion x cognition (Fisher z)" in texts(made)
+    assert "Mean connectivity emotion × cognition (Fisher z)" in texts(made)
 
 
 def test_changes_agree_with_the_summary(arms: dict[str, Any], drawn: Drawn) -> None:
@@ -714,7 +714,7 @@ def test_a_chord_diagram_shows_the_strongest_edges_of_the_whole_brain(arms: dict
     assert [patch.get_linewidth() == chord.SURVIVING for patch in reversed(chords)] == survive.tolist()
     block = (tests["block"] == "between")[expected].sum()
     words = " ".join(texts(made).split())
-    assert f"the 12 of {N_EDGES - 1} tested edges with the largest |t|, {block} of them emotion x cognition" in words
+    assert f"the 12 of {N_EDGES - 1} tested edges with the largest |t|, {block} of them emotion × cognition" in words
     assert f"surviving among them: {survive.sum()} " in words
     for (start, stop), (after, _) in pairwise(spans):
         assert start < stop < after < 2 * np.pi

@@ -37,7 +37,7 @@ NETWORK = {name: network for name, network, _ in PARCELS}
 
 
 def drawn(folder: Path, labels: dict[str, dict[str, Any]], n: int, seed: int = 5) -> Study:
-    """Return a cohort whose emotion x cognition block goes along with oxytocin, session by session."""
+    """Return a cohort whose emotion × cognition block goes along with oxytocin, session by session."""
     made = cohort(folder, labels, n)
     rng = np.random.default_rng(seed)
     keys = [(row.participant_id, row.session_id.removeprefix("ses-")) for row in made.kept.itertuples()]

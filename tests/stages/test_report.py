@@ -218,7 +218,7 @@ def make_study(folder: Path, models: Mapping[str, Mapping[str, Any]] = MODELS) -
     study = Study(folder, ["clean", "other"], models)
     for name, values in {**CHOICES, **{f"models/{name}": dict(model) for name, model in models.items()}}.items():
         study.choice(name).parent.mkdir(parents=True, exist_ok=True)
-        study.choice(name).write_text(yaml.safe_dump(values), encoding="utf-8")
+        study.choice(name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     networks = ["Salience"] * 3 + ["Control"] * 3
     parcels = pd.DataFrame({"index": range(1, 7), "name": PARCELS, "network": networks, "region": "cortex"})
     write_table(study.choice("atlases/six").with_suffix(".tsv"), parcels)

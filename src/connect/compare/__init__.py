@@ -1,6 +1,6 @@
 """Compare sessions: what an intervention changed, tested from domains to network pairs to edges.
 
-The primary test is one number per participant: the change in mean connectivity of the emotion x cognition block. It
+The primary test is one number per participant: the change in mean connectivity of the emotion × cognition block. It
 costs no correction and is the gate: only when it passes are the finer levels more than exploratory. The other
 domain-level quantities, the network pairs and the edges are each corrected within their level.
 """

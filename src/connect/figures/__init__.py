@@ -43,7 +43,7 @@ ONE_GROUP = "#4D4D4D"
 
 DOMAIN_COLOURS = {"emotion": "#E69F00", "cognition": "#009E73"}
 BLOCK_COLOUR = "#000000"
-"""Colour of the emotion x cognition block."""
+"""Colour of the emotion × cognition block."""
 
 VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 """Colours of the two kinds of QC-FC: FD with connectivity, and change in FD with change in connectivity."""

@@ -1,6 +1,6 @@
 """The edges that changed most as chords of a circle, on which parcels stand by domain and network.
 
-The whole brain is shown and not the emotion x cognition block alone, so that the picture tells whether what changed
+The whole brain is shown and not the emotion × cognition block alone, so that the picture tells whether what changed
 lies between the two domains or everywhere.
 """
 

@@ -133,7 +133,7 @@ def of_domains(inputs: Inputs) -> list[Effect]:
     own = {one["name"]: one["title"] for one in inputs.summary["statistics"]}
     return [
         _effect(
-            own.get(row["quantity"]) or QUANTITIES[row["quantity"]].replace(" x ", " × "), row, inputs,
+            own.get(row["quantity"]) or QUANTITIES[row["quantity"]], row, inputs,
             primary=row["quantity"] == PRIMARY,
         )
         for row in inputs.domain_tests.to_dict("records")
@@ -268,7 +268,7 @@ def _heading(inputs: Inputs) -> str:
         if len({one[key] for one in inputs.universes}) == 1
     ]
     common = f" ({', '.join(fixed)})" if fixed else ""
-    return f"{QUANTITIES[PRIMARY].replace(' x ', ' × ').capitalize()} in every universe{common}"
+    return f"{QUANTITIES[PRIMARY].capitalize()} in every universe{common}"
 
 
 def _form(effects: Sequence[Effect], inputs: Inputs) -> str:

@@ -1,4 +1,4 @@
-"""The edges of the emotion x cognition block that changed most, in a glass brain."""
+"""The edges of the emotion × cognition block that changed most, in a glass brain."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def coordinates(inputs: Inputs) -> np.ndarray:
 def strongest(inputs: Inputs, count: int, *, everywhere: bool = False) -> np.ndarray:
     """Return the edges with the largest |t|, at most ``count``, strongest first.
 
-    They are those of the emotion x cognition block, or of the whole brain if ``everywhere``.
+    They are those of the emotion × cognition block, or of the whole brain if ``everywhere``.
     """
     inside = tested(inputs) if everywhere else _of_block(inputs)
     t = np.abs(inputs.edge_tests["statistic"].to_numpy()[inside])
@@ -97,7 +97,7 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
         return f"No edge of the {block} could be tested."
     survive = int(survivors(inputs)[chosen].sum())
     return (
-        f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size} tested edges of the {block} "
+        f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size:,} tested edges of the {block} "
         f"with the largest |t|; surviving among them: {survive} ({correction(inputs)}); "
         f"n{FIRM}={FIRM}{inputs.summary['n']}."
     )
@@ -109,7 +109,7 @@ def tested(inputs: Inputs) -> np.ndarray:
 
 
 def _of_block(inputs: Inputs) -> np.ndarray:
-    """Return the edges of the emotion x cognition block that could be tested."""
+    """Return the edges of the emotion × cognition block that could be tested."""
     return np.intersect1d(tested(inputs), np.flatnonzero(domain_edges(inputs.domain)[PRIMARY]))
 
 

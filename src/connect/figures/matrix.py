@@ -1,6 +1,6 @@
 """Matrices of edges: connectomes before and after, and what changed in each edge.
 
-Parcels are ordered by domain (emotion, cognition, neither) and then by network, so that the emotion x cognition block
+Parcels are ordered by domain (emotion, cognition, neither) and then by network, so that the emotion × cognition block
 and the two domains are rectangles.
 """
 
@@ -97,7 +97,7 @@ def change_matrix(inputs: Inputs, recipe: Recipe) -> Figure:
     hidden = above & (square(tested & ~survive, order) == 1)
     image = _panel(axes, np.where(hidden, np.nan, values), groups, limit, signed_colours(recipe))
     axes.imshow(np.where(hidden, 1.0, np.nan), cmap=ListedColormap([NOT_SIGNIFICANT]), interpolation="none")
-    counted = f"Surviving edges: {survive.sum()} of {tested.sum()}; n = {inputs.summary['n']}"
+    counted = f"Surviving edges: {survive.sum():,} of {tested.sum():,}; n = {inputs.summary['n']}"
     axes.set_title(headed(f"{counted}\n({correction(inputs)})", (0.6 if narrow else 0.7) * recipe.width))
     _bar(made, image, axes, effect_axis(inputs, 0.7 * (recipe.width if narrow else height)), recipe)
     notes = [

@@ -66,7 +66,7 @@ def null_distribution(inputs: Inputs, recipe: Recipe) -> Figure:
     width = recipe.width * (0.9 if narrow else 0.45)
     left, right = made.subplots(2) if narrow else made.subplots(1, 2)
     primary, edges = (Null(inputs.nulls[name].to_numpy()) for name in ("primary", "edges"))
-    name = QUANTITIES[PRIMARY].replace(" x ", " × ")
+    name = QUANTITIES[PRIMARY]
     _panel(left, primary, inputs, [f"a  {name.capitalize()}", *_primary_told(primary, inputs)], width)
     _panel(right, edges, inputs, ["b  Edges", *_edges_told(edges, inputs)], width)
     left.set_xlabel(wrapped(f"{_statistic(inputs)} in each arrangement of participants", width))

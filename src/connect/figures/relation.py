@@ -86,12 +86,12 @@ def _draw_lines(axes: Axes, cloud: Cloud, colours: dict[str, str]) -> None:
 def _labels(inputs: Inputs, cloud: Cloud) -> tuple[str, str]:
     """Return the labels of the axes, with units; ranks and bent values have none."""
     name, form = inputs.model.relation, FORMS.get(inputs.model.correlation, "")
-    domain, unit = QUANTITIES[PRIMARY].replace(" x ", " × ").capitalize(), inputs.measure.unit.replace(" ", FIRM)
+    domain, unit = QUANTITIES[PRIMARY].capitalize(), inputs.measure.unit.replace(" ", FIRM)
     if cloud.sessions:
         return with_unit(name, inputs.summary), f"{domain} connectivity in a session ({unit})"
     whole = value_label(inputs)
     text = whole if inputs.model.outcome in ONE_SESSION else f"{domain}: {uncapitalised(whole)}"
-    text = text.replace(QUANTITIES[PRIMARY], QUANTITIES[PRIMARY].replace(" x ", " × ")).replace(" − ", f"{FIRM}−{FIRM}")
+    text = text.replace(" − ", f"{FIRM}−{FIRM}")
     if not form:
         return with_unit(name, inputs.summary), text
     measure, bare = in_words(name, inputs.summary), text.rpartition(" (")[0]

@@ -46,7 +46,6 @@ from connect.words import (
     effect_unit,
     per_slope,
     tested_together,
-    uncapitalised,
 )
 
 PANEL, BESIDE = 18.0, 24.0
@@ -129,7 +128,7 @@ def _effect_size(inputs: Inputs) -> str:
     if summary["correlation"] in RANKED:
         return ""
     if summary["relation"] and found.get("r") is not None:
-        name = uncapitalised(effect_size(summary)).replace(" ", FIRM)
+        name = effect_size(summary).replace(" ", FIRM)
         return f"{name}{FIRM}={FIRM}{number(found['r'], '.2f')} ({_range(found['r_low'], found['r_high'], '.2f')})"
     if found["g"] is None:
         return ""

@@ -118,7 +118,7 @@ def unit(summary: Mapping[str, Any], quantity: str = "") -> str:
 def quantity(name: str, summary: Mapping[str, Any]) -> str:
     """Return what readers call a domain-level quantity or a statistic."""
     titles = {one["name"]: one["title"] for one in summary["statistics"]}
-    return titles.get(name) or QUANTITIES[name].replace(" x ", " × ")
+    return titles.get(name) or QUANTITIES[name]
 
 
 def size_key(summary: Mapping[str, Any]) -> str:

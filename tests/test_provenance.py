@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from io import BytesIO
 from pathlib import Path
@@ -10,15 +11,18 @@ import pytest
 import yaml
 from matplotlib.figure import Figure as Page
 from PIL import Image
+from pypdf import PageObject, PdfReader
 
 from connect import provenance
-from connect.compose import STRIP, arrange, compose
+from connect.compose import POINTS, STRIP, arrange, compose
+from connect.digest import code
 from connect.errors import UserError
 from connect.provenance import FORMATS, KEY, Sources, is_sealed, opened, read_stamp, sealed, settings_of, stamp
 from connect.settings import FOLDERS, kind_of
 from connect.settings.figure import Figure
 from connect.settings.plan import Plan
 from connect.shown import models_shown, question_of, universe_of
+from connect.verify import changes
 
 SIZE = (60.0, 40.0)
 """Width and height of a small figure, mm."""
@@ -131,7 +135,7 @@ def recipe(folder: Path, panels: list[list[str]]) -> Path:
 
 
 def test_panels_stand_side_by_side_at_their_own_size(sources: Sources, tmp_path: Path) -> None:
-    sizes = {"one": (60.0, 40.0), "two": (30.0, 50.0), "three": (80.0, 20.0)}
+    sizes = {"one": (60.0, 50.0), "two": (30.0, 40.0), "three": (80.0, 20.0)}
     paths = [written(tmp_path, name, sources, size) for name, size in sizes.items()]
     placed, (width, height) = arrange([["one", "two"], ["three"]], paths)
     assert [panel.letter for panel in placed] == ["a", "b", "c"]
@@ -158,8 +162,96 @@ def test_a_figure_of_panels_holds_what_each_was_drawn_from(sources: Sources, tmp
         left, top = round(SIZE[0] / 25.4 * 300), round(STRIP / 25.4 * 300)
         placed = image.convert("RGB").crop((left, top, left + second.width, top + second.height))
         assert placed.tobytes() == second.convert("RGB").tobytes()
-    names = [word for word in out["svg"].read_text().split('"') if word.startswith(("a-", "b-"))]
-    assert {name[0] for name in names} == {"a", "b"}
+    svg = out["svg"].read_text()
+    names, meant = re.findall(r' id="([^"]+)"', svg), re.findall(r'(?:href="|url\()#([^")]+)', svg)
+    assert len(set(names)) == len(names)
+    assert set(meant) <= set(names)
+    assert {"a-", "b-"} <= {name[:2] for name in meant}
+
+
+def test_panels_of_a_pdf_stand_where_those_of_the_picture_do(sources: Sources, tmp_path: Path) -> None:
+    sizes = {"one": (60.0, 50.0), "two": (30.0, 40.0), "three": (80.0, 20.0)}
+    rows = [["one", "two"], ["three"]]
+    paths = [written(tmp_path, name, sources, size) for name, size in sizes.items()]
+    out = {kind: tmp_path / f"together.{kind}" for kind in FORMATS}
+    compose(recipe(tmp_path, rows), paths, **out)
+    placed, (width, height) = arrange(rows, paths)
+    page = PdfReader(out["pdf"]).pages[0]
+    assert [float(end) for end in page.mediabox[2:]] == pytest.approx([width * POINTS, height * POINTS], abs=0.01)
+    here = texts(page)
+    for panel in placed:
+        below = height - panel.y - panel.height
+        own = texts(PdfReader(panel.svg.with_suffix(".pdf")).pages[0])
+        moved = {(text, round(x + panel.x * POINTS), round(y + below * POINTS)) for text, x, y in own}
+        assert moved
+        assert moved <= {(text, round(x), round(y)) for text, x, y in here}
+
+
+def texts(page: PageObject) -> list[tuple[str, float, float]]:
+    """Return each text of a page of a PDF with its place in points, from the lower left corner."""
+    found: list[tuple[str, float, float]] = []
+
+    def add(text: str, cm: list[float], tm: list[float], *_: object) -> None:
+        if text.strip():
+            x, y = tm[4], tm[5]
+            place = (cm[0] * x + cm[2] * y + cm[4], cm[1] * x + cm[3] * y + cm[5])
+            found.append((text.strip(), *place))
+
+    page.extract_text(visitor_text=add)
+    return found
+
+
+@pytest.fixture
+def study(sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a figure with a stamp in a study in whose folder we are."""
+    monkeypatch.chdir(tmp_path)
+    choices = [path.relative_to(tmp_path) for path in sources.choices]
+    tables, listed = (
+        [path.relative_to(tmp_path) for path in paths] for paths in (sources.phenotypes, sources.gathered)
+    )
+    return written(Path(), "one", Sources(choices, tables, listed, {"draw": code("draw")}))
+
+
+def changed(figure: Path) -> dict[str, bool]:
+    """Return what `connect verify` finds changed, and whether Snakemake has to be forced."""
+    return {change.what: change.forced for change in changes(figure, read_stamp(figure), PLAN, Path("config"))}
+
+
+def test_the_same_bytes_would_be_drawn_while_nothing_changes(study: Path) -> None:
+    assert changed(study) == {}
+
+
+def test_a_file_beside_a_choice_is_known(study: Path) -> None:
+    parcels = Path("config/atlases/seitzman2018.tsv")
+    parcels.write_text(parcels.read_text().replace("Salience", "Silence", 1))
+    assert changed(study) == {"atlases/seitzman2018: seitzman2018.tsv": False}
+
+
+def test_a_choice_that_is_gone_is_known(study: Path) -> None:
+    Path("config/models/change.yaml").unlink()
+    assert list(changed(study)) == [str(Path("config/models/change.yaml"))]
+
+
+def test_a_table_that_changed_is_known(study: Path) -> None:
+    Path("participants.tsv").write_text("participant_id\nsub-02\n")
+    assert changed(study) == {"participants.tsv": False}
+
+
+def test_one_scan_of_several_is_named(study: Path) -> None:
+    listed = Path("scans.tsv")
+    listed.write_text(listed.read_text().replace("dd", "ee"))
+    assert changed(study) == {"sub-02": False}
+
+
+def test_another_version_of_a_package_must_be_forced_and_code_need_not(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = provenance.version
+    monkeypatch.setattr(provenance, "version", lambda name: "0.0" if name == "numpy" else real(name))
+    assert changed(study) == {"numpy": True}
+    monkeypatch.setattr(provenance, "version", real)
+    monkeypatch.setattr("connect.verify.code", lambda stage: "another")
+    assert changed(study) == {"code of draw": False}
 
 
 def test_one_panel_stays_as_it_was_drawn(sources: Sources, tmp_path: Path) -> None:

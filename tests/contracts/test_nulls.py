@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from connect.compare.nulls import NULL_COLUMNS, Signs, null_distributions
-from connect.inference import Fit, Tested
+from connect.inference import Fit
+from connect.inference import Tested as Inferred
 from connect.tables import read_table, write_table
 from tests.contracts.methods import CASES, PEOPLE, N, ask, example, families
 
@@ -19,7 +20,7 @@ SIZES = (1, 3, 5, 20)
 """Columns of the families: the primary quantity, other quantities, network pairs, edges."""
 
 
-def kept(name: str, folder: Path, options: dict[str, object]) -> tuple[pd.DataFrame, list[Fit], list[Tested]]:
+def kept(name: str, folder: Path, options: dict[str, object]) -> tuple[pd.DataFrame, list[Fit], list[Inferred]]:
     """Return the null distributions of a design as a file gives them back, with what was estimated and tested."""
     asked, signs = ask(name, **options), Signs()
     given = families(name, *(example(name, size, seed) for seed, size in enumerate(SIZES, start=10)))
@@ -79,7 +80,18 @@ def test_what_reaches_the_observed_value_but_for_rounding_is_written_as_reaching
     """And what lies below by less than single precision can tell stays below."""
     observed = 2.0
     maxima = np.array([observed, observed * (1 - 1e-12), observed * (1 - 1e-8), 1.0, 3.0])
-    tested = Tested(np.array([0.4]), np.array([0.6, 0.8]), np.array([0.4]), maxima)
+    tested = Inferred(np.array([0.4]), np.array([0.6, 0.8]), np.array([0.4]), maxima)
     column = null_distributions([tested] * 4, np.ones(5))["primary"].to_numpy()
     assert column[1] == column[0] == observed > column[2]
     assert (column >= column[0]).mean() == 0.6
+
+
+def test_an_arrangement_that_is_as_large_but_for_rounding_still_counts() -> None:
+    """In single precision the observed statistic becomes larger, and its equal smaller, than either is."""
+    low, high = np.float32(2), np.nextafter(np.float32(2), np.float32(3))
+    middle = (float(low) + float(high)) / 2
+    maxima = np.array([middle * (1 + 1e-12), middle * (1 - 1e-12), 1.0, 0.5])
+    assert list(maxima.astype(np.float32)[:2]) == [high, low]
+    family = Inferred(p=np.array([0.5]), p_fwe=np.array([0.5]), q_fdr=np.array([0.5]), maxima=maxima)
+    nulls = null_distributions([family] * 4, np.ones(4))
+    assert ((nulls >= nulls.iloc[0]).mean() == 0.5).all()

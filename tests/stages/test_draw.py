@@ -906,6 +906,12 @@ def test_causes_are_reasons_without_the_numbers_of_a_scan(reason: str, cause: st
     assert flow.cause(reason) == cause
 
 
+def test_rare_reasons_in_a_flow_are_counted_together() -> None:
+    reasons = pd.Series([*"aaa", *"bb", *"cc", *"dd", *"ee"])
+    assert flow.counted(reasons) == {"a": 3, "b": 2, "c": 2, "other reasons": 4}
+    assert flow.counted(reasons[reasons < "e"]) == {"a": 3, "b": 2, "c": 2, "d": 2}
+
+
 def test_rare_reasons_are_counted_together() -> None:
     counts = flow.counted(pd.Series(["a"] * 3 + ["b", "b", "c", "d", "e"]))
     assert counts == {"a": 3, "b": 2, "c": 1, "other reasons": 2}

@@ -10,7 +10,7 @@ help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 sample: $(VENV)/ready ## run the workflow on data_sample and say what was found
-	snakemake results/sample/report/report.html
+	snakemake results/sample/report/report.html --quiet rules
 	@echo
 	@cat results/sample/report/answer.txt
 	@echo
@@ -43,7 +43,7 @@ reference: $(VENV)/ready ## regenerate the reference pages and the schemas
 recipes = $(notdir $(basename $(wildcard config/figures/*.yaml)))
 
 docs: $(VENV)/ready ## build the documentation as a site, with every figure of the sample: site/index.html
-	snakemake $(recipes:%=figures/%.svg)
+	snakemake $(recipes:%=figures/%.svg) --quiet rules
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --config-file website/mkdocs.yml
 	@echo "Site: site/index.html"
 

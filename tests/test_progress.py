@@ -165,4 +165,6 @@ def test_snakemake_finds_the_plugin_and_loses_none_of_its_lines(tmp_path: Path, 
             for lines in told.values()]  # fmt: skip
     assert sorted(same[0]) == sorted(same[1])
     assert len(same[0]) == 11
-    assert "logger: connect" in (root / "profiles" / "default" / "config.yaml").read_text()
+    profiles = [path.read_text() for path in (root / "profiles").glob("*/config.yaml")]
+    assert len(profiles) == 3
+    assert all("\nlogger: connect\n" in text for text in profiles)

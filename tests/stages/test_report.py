@@ -30,7 +30,7 @@ from connect.cli import main
 from connect.compare import compare
 from connect.errors import UserError
 from connect.relate import relate
-from connect.report import methods, packed, primary, quality, references, report, sections, wording
+from connect.report import inputs, methods, packed, quality, references, report, sections, wording
 from connect.report import scans as scan_pages
 from connect.settings.cohort import Limits, Session
 from connect.settings.strategy import Scrub, Strategy
@@ -805,7 +805,7 @@ def test_a_model_without_results_is_the_users_mistake(study: Study, tmp_path: Pa
     with pytest.raises(UserError, match="a folder of the name `waiting`"):
         study.report(edge_tests=study.results("edges.tsv")[:2], page=tmp_path / "p.html")
     with pytest.raises(UserError, match="run compare for it"):
-        primary([study.summary("slope")], {"atlas": "six", "model": "by-arm"})
+        inputs.primary([study.summary("slope")], {"atlas": "six", "model": "by-arm"})
 
 
 def test_the_command_line_takes_lists(study: Study, tmp_path: Path) -> None:

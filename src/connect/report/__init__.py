@@ -7,8 +7,7 @@ which it was tested.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,13 @@ from markupsafe import Markup
 
 from connect.assess.qcfc import PERMUTATIONS
 from connect.config import read
-from connect.errors import UserError
 from connect.parcels import QUANTITIES, domain_of
 from connect.report import (
+    inputs,
     measured,
     methods,
     numbers,
     packed,
-    pictures,
     quality,
     references,
     relations,
@@ -37,7 +35,6 @@ from connect.report import (
 )
 from connect.report import scans as scan_pages
 from connect.report.markdown import markdown
-from connect.report.pictures import Picture
 from connect.report.quality import Quality
 from connect.report.references import Reference
 from connect.report.scans import ScanPage
@@ -47,7 +44,6 @@ from connect.settings.cohort import Cohort, Limits
 from connect.settings.domains import Domains
 from connect.settings.figure import Figure
 from connect.settings.measure import Measure
-from connect.settings.model import Model
 from connect.settings.strategy import Strategy
 from connect.tables import read_record, read_table, written
 from connect.words import capitalised, counted, effect_size, in_words, is_approximate
@@ -167,21 +163,21 @@ def report(  # noqa: PLR0913 - one parameter for each file
     universe = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem}
     levels = {"domain": domain_tests, "network": network_tests, "edge": edge_tests, "components": components}
     results = [
-        _result(
+        inputs.result_of(
             model,
-            primary(records, {**universe, "model": model.stem}),
+            inputs.primary(records, {**universe, "model": model.stem}),
             {**levels, "people": people},
-            _pictures(model, recipes, figures),
-            read_record(_of_model(model.stem, "trust", trusts)) if trusts else None,
+            inputs.figures_of(model, recipes, figures),
+            trusts,
             slopes,
         )
         for model in models
     ]
-    files = _digests(cohort=[cohort], model=models, atlas=[atlas], domains=[domains], strategy=[strategy])
-    files += _digests(measure=[measure], figure=recipes)
+    files = inputs.digests(cohort=[cohort], model=models, atlas=[atlas], domains=[domains], strategy=[strategy])
+    files += inputs.digests(measure=[measure], figure=recipes)
     settled = read(Measure, measure)
     owns = (settled.own, *(read(Figure, path).own for path in recipes))
-    files += _digests(function=[own.file for own in owns if own])
+    files += inputs.digests(function=[own.file for own in owns if own])
     files += [("function", one["file"], one["sha256"]) for one in results[0].summary["statistics"]]
     chosen = Choices(*settings, settled, tuple(dict.fromkeys(files)))
     columns = ["scan", "participant_id", "session_id", "kept", "reason", "scanner", *quality.SCAN_COLUMNS]
@@ -189,9 +185,9 @@ def report(  # noqa: PLR0913 - one parameter for each file
     found = Quality(
         scans=screened,
         lost=read_table(lost, ["scan", "parcel", "coverage"]),
-        assessments=_assessed(assessments, universe),
-        pictures=_pictures(models[0], recipes, figures, cohort=True),
-        carpets=_carpets(screened["scan"], carpets),
+        assessments=inputs.assessed(assessments, universe),
+        pictures=inputs.figures_of(models[0], recipes, figures, cohort=True),
+        carpets=inputs.carpets_of(screened["scan"], carpets),
     )
     parcels = read_table(chosen.atlas.parcels, ["name", "network", "region"])
     carried = gathered(chosen, results, records, found, parcels, domain_of(parcels, chosen.domains, domains))
@@ -199,27 +195,12 @@ def report(  # noqa: PLR0913 - one parameter for each file
     for place, model in reversed(list(enumerate(models))):
         if len(made.encode()) <= PAGE:
             break
-        results[place] = replace(results[place], pictures=_pictures(model, recipes, figures, coarse=True))
+        results[place] = replace(results[place], pictures=inputs.figures_of(model, recipes, figures, coarse=True))
         made = render(chosen, results, records, found, carried, command)
     _write(page, made)
     _write(answer, answer_text(results, found.scans, chosen.cohort.limits))
     _write(text, carried.texts["methods.md"])
     _write(bibliography, carried.texts["references.bib"])
-
-
-def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the summary of a model in the primary universe.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    for record in records:
-        if all(record[key] == name for key, name in names.items()):
-            return record
-    got = f"summaries of {', '.join(dict.fromkeys(str(record['model']) for record in records))}"
-    raise UserError("flag --summaries", f"a summary of {', '.join(names.values())}", got, "run compare for it")
 
 
 def render(
@@ -297,7 +278,7 @@ def gathered(
     words = [f"# Methods: {chosen.cohort.title}", "", markdown(methods_text), "## References", ""]
     versions = methods.versions()
     texts = {
-        "tables.js": packed.library(),
+        "tables.js": packed.table_script(),
         "methods.md": "\n".join([*words, *(f"- {one.full}" for one in cited), ""]),
         "references.bib": references.bibliography([*cited, *references.software(versions)]),
         **packed.tables(results, records, found.scans, found.lost, found.assessments, chosen.files, versions),
@@ -394,83 +375,6 @@ def _environment() -> Environment:
         permutations=PERMUTATIONS,
     )
     return made
-
-
-def _result(
-    path: Path,
-    summary: Mapping[str, Any],
-    tables: Mapping[str, Sequence[Path]],
-    pictures: tuple[Picture, ...],
-    trusted: Mapping[str, Any] | None,
-    slopes: Sequence[Path],
-) -> Result:
-    found = {name: read_table(_of_model(path.stem, name, paths)) for name, paths in tables.items()}
-    people, components = found.pop("people"), found.pop("components")
-    own = sections.rows(read_table(_of_model(path.stem, "slopes", slopes))) if summary["relation"] else []
-    return Result(path.stem, read(Model, path), summary, found, components, people, pictures, trusted, own)
-
-
-def _of_model(model: str, what: str, paths: Sequence[Path]) -> Path:
-    for path in paths:
-        if path.parent.name == model:
-            return path
-    got = ", ".join(path.parent.name for path in paths)
-    raise UserError(f"tables: {what}", f"one in a folder of the name `{model}`", got, "run compare for that model")
-
-
-def _assessed(paths: Sequence[Path], universe: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Read the assessments, of which the first must be of the primary universe."""
-    records = [read_record(path) for path in paths]
-    if any(records[0][key] != name for key, name in universe.items()):
-        got = ", ".join(str(records[0][key]) for key in universe)
-        must = f"first the summary of the primary universe ({', '.join(universe.values())})"
-        raise UserError("flag --assessments", must, got, "run assess for it, and name it first")
-    return records
-
-
-def _pictures(
-    model: Path, recipes: Sequence[Path], figures: Sequence[Path], cohort: bool = False, coarse: bool = False
-) -> tuple[Picture, ...]:
-    """Read the figures about a model or its cohort from the folder of the model, in the order of the recipes.
-
-    Coarse ones are made of the PNG beside the SVG.
-    """
-    about = "cohort" if cohort else "relation" if read(Model, model).relation else "model"
-    found = []
-    for path in recipes:
-        recipe = read(Figure, path)
-        if recipe.about != about or (recipe.about != "cohort" and recipe.model not in ("", model.stem)):
-            continue
-        vector = pictures.vector(_drawn(model, path, figures, ".svg").read_text(encoding="utf-8"))
-        small = pictures.lighter(_drawn(model, path, figures, ".png").read_bytes(), recipe.width) if coarse else vector
-        source = min(vector, small, key=len)
-        found.append(Picture(recipe.title, recipe.caption, recipe.width, source, source != vector))
-    return tuple(found)
-
-
-def _drawn(model: Path, recipe: Path, figures: Sequence[Path], kind: str) -> Path:
-    """Return the figure of a recipe and model, of the kind that the name ends with."""
-    for figure in figures:
-        if (figure.parent.name, figure.stem) == (model.stem, recipe.stem) and figure.with_suffix(kind).is_file():
-            return figure.with_suffix(kind)
-    where = f"flag --figures, model {model.stem}"
-    must = f"the figure `{recipe.stem}` as {kind[1:].upper()}"
-    raise UserError(where, must, "no such file", "run draw for that model")
-
-
-def _carpets(scans: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
-    """Read the pictures of scans that are there."""
-    paths = {scan: folder / f"{scan}.png" for folder in folders for scan in scans}
-    return {scan: pictures.photo(path.read_bytes()) for scan, path in paths.items() if path.is_file()}
-
-
-def _digests(**choices: Sequence[Path]) -> list[tuple[str, str, str]]:
-    """Return kind, name and the first half of the SHA-256 of choice files."""
-    return [
-        (kind, path.name.removesuffix(".yaml"), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
-        for kind in choices
-        for path in choices[kind]
-    ]
 
 
 def _write(path: Path, text: str) -> None:

@@ -95,7 +95,7 @@ def size(content: str) -> str:
     return f"{max(1, round(length / 1000))} kB" if length < 1_000_000 else f"{length / 1e6:.1f} MB"
 
 
-def library() -> str:
+def table_script() -> str:
     """Return the program that sorts and searches tables: DataTables, as itables ships it."""
     return files("itables").joinpath("html", "dt_bundle.js").read_text(encoding="utf-8")
 

@@ -712,8 +712,10 @@ def test_scans_of_a_large_cohort_are_those_that_need_a_look(study: Study, monkey
 def test_scans_stand_in_the_order_of_their_sessions() -> None:
     labels = [("sub-02", "ses-pre"), ("sub-01", "ses-post"), ("sub-01", None), ("sub-01", "ses-pre")]
     scans = pd.DataFrame([{"participant_id": who, "session_id": when, "scan": f"{who}_{when}"} for who, when in labels])
-    found = quality.arranged(scans, ["pre", "post"])["scan"]
-    assert list(found) == ["sub-01_ses-pre", "sub-01_ses-post", "sub-01_None", "sub-02_ses-pre"]
+    found = quality.arranged(scans, ["pre", "post"])
+    assert list(found["scan"]) == ["sub-01_ses-pre", "sub-01_ses-post", "sub-01_None", "sub-02_ses-pre"]
+    lost = pd.DataFrame({"scan": ["sub-01_ses-post", "sub-01_ses-pre"], "parcel": "Acc", "coverage": [0.2, 0.1]})
+    assert sections.missing_parcels(lost, found)[0]["where"] == ["sub-01 ses-pre", "sub-01 ses-post"]
 
 
 def test_names_of_scan_pages_are_unique() -> None:

@@ -147,7 +147,7 @@ def flow(inputs: Inputs, recipe: Recipe) -> Figure:
     heights = [[max(box.height(width) for box in step) for step in zip(*row, strict=True)] for row in rows]
     aside = min(width, recipe.width / 2 - EDGE)
     tops = [top[0].height(width), *([top[1].height(aside)] if found.not_asked.n else [])]
-    whole = 2 * EDGE + sum(tops) + GAP * len(tops) + sum(sum(row) + GAP * len(row) for row in heights)
+    whole = 2 * EDGE + sum(tops) + GAP * (len(tops) - 1) + sum(sum(row) + GAP * len(row) for row in heights)
     made = canvas(replace(recipe, height=whole), layout=None)
     axes = made.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, recipe.width), ylim=(whole, 0))

@@ -165,8 +165,9 @@ def flow(result: Result, scans: pd.DataFrame) -> list[tuple[str, int]]:
 def missing_parcels(lost: pd.DataFrame, scans: pd.DataFrame) -> Rows:
     """Return the parcels that are missing in a kept scan, those missing most often first."""
     names = scans[["participant_id", "session_id"]].fillna("").agg(" ".join, axis=1).str.strip()
+    place = lost["scan"].map(dict(zip(scans["scan"], scans.index, strict=True)))
     where = lost["scan"].map(dict(zip(scans["scan"], names, strict=True)))
-    groups = lost.assign(where=where).groupby("parcel", sort=True)
+    groups = lost.assign(where=where, place=place).sort_values("place", kind="stable").groupby("parcel", sort=True)
     found = groups.agg(n=("scan", "size"), low=("coverage", "min"), high=("coverage", "max"), where=("where", list))
     return rows(found.reset_index().sort_values("n", ascending=False, kind="stable"))
 

@@ -254,6 +254,24 @@ def test_another_version_of_a_package_must_be_forced_and_code_need_not(
     assert changed(study) == {"code of draw": False}
 
 
+def test_a_strategy_that_joins_the_plan_changes_what_shows_all(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    universe = {"atlas": "seitzman2018", "strategy": "36p", "measure": "correlation"}
+    shown = ("atlases/seitzman2018", "strategies/36p", "strategies/none", "measures/correlation", "figures/forest")
+    choices = [Path("config") / f"{name}.yaml" for name in shown]
+    record = stamp({"name": "forest", "cohort": "c", "model": "m", **universe}, Sources(choices, [], [], {}))
+    for strategies, told in {
+        ("36p", "none"): [],
+        ("36p", "none", "24p"): ["strategies of the plan: 36p, none -> 24p, 36p, none"],
+        ("36p",): ["strategies of the plan: 36p, none -> 36p"],
+    }.items():
+        plan = Plan({"c": ("m",)}, ("seitzman2018",), strategies, ("correlation",), ())
+        found = changes(Path("drawn/forest.svg"), record, plan, Path("config"))
+        assert [str(change) for change in found] == told
+
+
 def test_one_panel_stays_as_it_was_drawn(sources: Sources, tmp_path: Path) -> None:
     path = written(tmp_path, "one", sources)
     figure = tmp_path / "figures" / "one.yaml"

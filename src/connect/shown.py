@@ -18,6 +18,17 @@ def universe_of(recipe: Figure, plan: Plan) -> dict[str, str]:
     }
 
 
+def names_shown(recipe: Figure, plan: Plan) -> dict[str, list[str]]:
+    """Return the atlases, strategies and measures that a figure shows, those of its own universe first.
+
+    A forest plot shows those of the plan too, and a figure about the cohort the strategies of the plan.
+    """
+    planned = {"atlas": plan.atlas_names, "strategy": plan.strategies, "measure": plan.measures}
+    others = planned if recipe.kind == "forest" else {"strategy": plan.strategies} if recipe.about == "cohort" else {}
+    own = universe_of(recipe, plan)
+    return {kind: list(dict.fromkeys([own[kind], *others.get(kind, ())])) for kind in own}
+
+
 def models_shown(recipe: Figure, planned: tuple[str, ...], is_relation: Callable[[str], bool]) -> tuple[str, ...]:
     """Return the models of a cohort that a figure is drawn for.
 

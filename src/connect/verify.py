@@ -16,11 +16,12 @@ from connect.config import read
 from connect.digest import code
 from connect.errors import UserError
 from connect.layout import choice
+from connect.settings import FOLDERS
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure
 from connect.settings.model import Model
 from connect.settings.plan import Plan
-from connect.shown import question_of, universe_of
+from connect.shown import names_shown, question_of, universe_of
 
 FINAL = "figures"
 """Folder of the figures of which the recipe or the plan says what they show."""
@@ -98,6 +99,7 @@ def changes(figure: Path, record: Mapping[str, Any], plan: Plan, folder: Path) -
         Folder of the choices.
     """
     yield from _of_names(figure, record, plan, folder)
+    yield from _of_universes(record, plan, folder)
     yield from _of_choices(record["config"], folder)
     yield from _of_data(record, folder)
     stages = [
@@ -131,6 +133,21 @@ def _of_names(figure: Path, record: Mapping[str, Any], plan: Plan, folder: Path)
         if figure.resolve().parent.name == FINAL:
             now["cohort"], now["model"] = question_of(recipe, plan, path, lambda model: _is_relation(model, folder))
         yield from _differences(f"{names['name']}, ", names, {**names, **now})
+
+
+def _of_universes(record: Mapping[str, Any], plan: Plan, folder: Path) -> Iterator[Change]:
+    """Yield which atlases, strategies or measures of the plan joined or left a figure that shows several."""
+    paths = [Path(choice("figures", names["name"], folder)) for names in record.get("panels", [record["figure"]])]
+    if not all(path.is_file() for path in paths):
+        return
+    shown = [names_shown(read(Figure, path), plan) for path in paths]
+    for where, kind in FOLDERS.items():
+        now = sorted({name for names in shown for name in names.get(kind, ())})
+        then = [
+            label.partition("/")[2] for label in sorted(record["config"]["choices"]) if label.startswith(f"{where}/")
+        ]
+        if now and now != then and max(len(now), len(then)) > 1:
+            yield Change(f"{where} of the plan", ", ".join(then), ", ".join(now))
 
 
 def _is_relation(model: str, folder: Path) -> bool:

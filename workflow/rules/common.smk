@@ -15,7 +15,7 @@ from connect.scans import MISSING
 from connect.settings.figure import Figure
 from connect.settings.model import Model
 from connect.settings.phenotype import PARTICIPANTS, Phenotype
-from connect.shown import cohort_of, models_shown, question_of, universe_of
+from connect.shown import cohort_of, models_shown, names_shown, question_of, universe_of
 
 # Every choice is read before anything runs, so that a wrong name or key stops here and not after hours.
 try:
@@ -221,15 +221,8 @@ def shown_models(figure, cohort):
 
 
 def shown_names(figure):
-    """Return the atlases, strategies and measures that a figure shows, those of its own universe first.
-
-    A forest plot shows those of the plan too, and a figure about the cohort the strategies of the plan.
-    """
-    recipe = recipe_of(figure)
-    planned = {"atlas": PLAN.atlas_names, "strategy": PLAN.strategies, "measure": PLAN.measures}
-    others = planned if recipe.kind == "forest" else {"strategy": PLAN.strategies} if recipe.about == "cohort" else {}
-    own = universe_of(recipe, PLAN)
-    return {kind: list(dict.fromkeys([own[kind], *others.get(kind, ())])) for kind in own}
+    """Return the atlases, strategies and measures that a figure shows, those of its own universe first."""
+    return names_shown(recipe_of(figure), PLAN)
 
 
 def shown_universes(wildcards):

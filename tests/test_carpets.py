@@ -20,9 +20,12 @@ from connect.errors import UserError
 from connect.figures import STYLE
 from connect.figures.carpet import ScanInputs, carpet, ordered
 from connect.layout import carpet_name, qc_series_name
+from connect.provenance import is_sealed, read_stamp
+from connect.settings import FOLDERS
 from connect.settings.figure import Figure as Recipe
 from connect.settings.plan import Plan
 from connect.tables import read_columns, read_matrix, write_array, write_matrix, write_table
+from connect.verify import changes
 
 N, N_PARCELS, TR = 60, 12, 2.5
 CENSORED = [0, 20, 21, 22, 40]
@@ -60,7 +63,9 @@ def paths(tmp_path: Path) -> dict[str, Path]:
     write_array(tmp_path / "series.npy", np.concatenate(series))
     write_table(tmp_path / "volumes.tsv", pd.DataFrame({"volume": np.concatenate(volumes)}))
     names = [f"p{k:02d}" for k in range(N_PARCELS)]
-    write_table(tmp_path / "parcels.tsv", pd.DataFrame({"name": names, "network": NETWORKS, "region": "cortex"}))
+    write_table(
+        tmp_path / "atlases" / "parcels.tsv", pd.DataFrame({"name": names, "network": NETWORKS, "region": "cortex"})
+    )
     people = {"title": "c", "derivatives": ".", "participants": "people.tsv", "sessions": {"pre": {"phase": "pre"}}}
     choices: dict[str, dict[str, Any]] = {
         "figure": {"title": "t", "caption": "c", "kind": "carpet", "about": "scan", "height": 110},
@@ -69,11 +74,15 @@ def paths(tmp_path: Path) -> dict[str, Path]:
         "cohort": {**people, "sessions": {"pre": {"phase": "pre"}, "post": {"phase": "post"}}},
         "strategy": {"title": "Scrubbing", "scrub": {"fd": 0.5}},
     }
+    folders = {kind: folder for folder, kind in FOLDERS.items()}
+    found = {name: tmp_path / folders[name] / f"{name}.yaml" for name in choices}
     for name, choice in choices.items():
-        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(choice))
-    found = {name: tmp_path / f"{name}.yaml" for name in choices}
+        found[name].parent.mkdir(exist_ok=True)
+        found[name].write_text(yaml.safe_dump(choice))
+    listed = [{"scan": scan, "raw": f"a{k}", "confounds": f"b{k}"} for k, scan in enumerate((GOOD, STILL, BAD, LOST))]
+    write_table(tmp_path / "raw" / "scans.tsv", pd.DataFrame(listed))
     found |= {"kept": tmp_path / "kept.tsv", "series": tmp_path / "series.npy", "volumes": tmp_path / "volumes.tsv"}
-    return {**found, "raw": tmp_path / "raw", "pictures": tmp_path / "pictures"}
+    return {**found, "gathered": tmp_path / "raw" / "scans.tsv", "pictures": tmp_path / "pictures"}
 
 
 def run(paths: dict[str, Path]) -> int:
@@ -86,7 +95,7 @@ def drawn(paths: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     given: list[ScanInputs] = []
     found: dict[str, tuple[Figure, ScanInputs]] = {}
     monkeypatch.setattr(command, "carpet", lambda inputs, recipe: given.append(inputs) or carpet(inputs, recipe))
-    monkeypatch.setattr(command, "_save", lambda made, _, scan: found.update({scan: (made, given[-1])}))
+    monkeypatch.setattr(command, "_save", lambda made, _, scan, __: found.update({scan: (made, given[-1])}))
     assert run(paths) == 0
     return found
 
@@ -112,12 +121,39 @@ def test_every_scan_has_its_picture_in_three_formats_with_the_same_bytes(paths: 
     assert svg.count("<image") == 3  # two carpets and the strip of networks: the rest is lines
 
 
+def test_a_picture_says_what_it_was_drawn_from_and_of_no_other_scan(paths: dict[str, Path]) -> None:
+    assert run(paths) == 0
+    for form in FORMATS:
+        drawn = paths["pictures"] / f"{GOOD}{form}"
+        record = read_stamp(drawn)
+        assert is_sealed(drawn.read_bytes())
+        assert record["figure"] == {"name": "figure", "cohort": "cohort", "scan": GOOD, "atlas": "atlas",
+                                    "strategy": "strategy"}  # fmt: skip
+        assert {"figures/figure", "strategies/strategy", "domains/domains"} < set(record["config"]["choices"])
+        assert record["data"]["tables"] == {}
+    plan = Plan({"cohort": ("m",)}, ("atlas",), ("strategy",), ("correlation",), ())
+    folder = paths["figure"].parents[1]
+
+    def changed() -> list[str]:
+        return [str(change) for change in changes(drawn, record, plan, folder)]
+
+    record["data"]["scans"] = {paths["gathered"].as_posix(): next(iter(record["data"]["scans"].values()))}
+    assert changed() == []
+    listed = paths["gathered"].read_text()
+    paths["gathered"].write_text(listed.replace("a2", "xx"))
+    assert changed() == []
+    paths["gathered"].write_text(listed.replace("a0", "xx"))
+    assert changed() == [f"{GOOD}: its parcel series and confounds -> others"]
+    paths["gathered"].write_text(listed.replace(GOOD, "sub-09"))
+    assert changed() == ["the scans: 1 of them -> 0 of them"]
+
+
 def test_traces_limits_and_censoring_are_those_of_the_tables(
     drawn: dict[str, tuple[Figure, ScanInputs]], paths: dict[str, Path]
 ) -> None:
     made, _ = drawn[GOOD]
     columns = ["framewise_displacement", "std_dvars"]
-    table = read_columns(paths["raw"] / GOOD / qc_series_name(GOOD), columns)
+    table = read_columns(paths["gathered"].parent / GOOD / qc_series_name(GOOD), columns)
     for axes, values in zip(made.axes[:2], table.T, strict=True):
         np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
         np.testing.assert_allclose(axes.lines[0].get_xdata(), TR * np.arange(N))
@@ -135,7 +171,7 @@ def test_carpets_have_the_rows_that_they_claim(
     drawn: dict[str, tuple[Figure, ScanInputs]], paths: dict[str, Path]
 ) -> None:
     made, inputs = drawn[GOOD]
-    voxels = read_matrix(paths["raw"] / GOOD / carpet_name(GOOD))
+    voxels = read_matrix(paths["gathered"].parent / GOOD / carpet_name(GOOD))
     shown = made.axes[2].images[0].get_array()
     np.testing.assert_allclose(shown, np.delete(voxels, 2, axis=1).T)
     assert made.axes[2].get_title("left").startswith("8 voxels before denoising")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from connect.config import read
 from connect.figures import own_figure, style_of
 from connect.figures.carpet import ScanInputs, carpet
 from connect.layout import carpet_name, qc_series_name
 from connect.parcels import domain_of
+from connect.provenance import KEY, Sources, opened, scan_stamps, sealed
 from connect.settings.atlas import Atlas
 from connect.settings.cohort import Cohort
 from connect.settings.domains import Domains
@@ -38,8 +41,9 @@ def carpets(  # noqa: PLR0913 - one parameter for each file
     kept: Path,
     series: Path,
     volumes: Path,
-    raw: Path,
+    gathered: Path,
     pictures: Path,
+    code: Sequence[str] = (),
 ) -> None:
     """Draw every scan of a cohort, kept or not, as SVG, PDF and PNG.
 
@@ -61,26 +65,35 @@ def carpets(  # noqa: PLR0913 - one parameter for each file
         Cleaned series of all scans (.npy).
     volumes
         Table that says which volume of its scan each row of the series is.
-    raw
-        Folder that holds the raw series of each scan in a folder of its name, as the parcellate stage writes them.
+    gathered
+        List of the digests of the scans. Beside it the raw series of each scan stand in a folder of its name, as the
+        parcellate stage writes them.
     pictures
         Output: folder with ``<scan>.svg``, ``<scan>.pdf`` and ``<scan>.png`` of every scan.
+    code
+        Digest of the code of each stage that the pictures depend on, as ``stage=digest``, for their stamp.
     """
     recipe, settings = read(Recipe, figure), read(Atlas, atlas)
     parcels = read_table(settings.parcels, ["name", "network", "region"])
     plan, cleaning = read(Cohort, cohort), read(Strategy, strategy)
     domain, numbers = domain_of(parcels, read(Domains, domains), domains), read_columns(volumes, ["volume"])[:, 0]
+    table = read_table(kept, ["scan", "kept", "reason", "start", "stop"])
+    names = {"name": figure.stem, "cohort": cohort.stem, "atlas": atlas.stem, "strategy": strategy.stem}
+    sources = Sources(
+        [figure, cohort, atlas, domains, strategy], [], [gathered], dict(pair.split("=") for pair in code)
+    )
+    stamps = scan_stamps(names, sources, table["scan"])
     with written(pictures) as aside, style.context(["default", style_of(recipe)]):
         aside.mkdir()
-        for _, row in read_table(kept, ["scan", "kept", "reason", "start", "stop"]).iterrows():
+        for (_, row), stamp in zip(table.iterrows(), stamps, strict=True):
             own = slice(row["start"], row["stop"])
-            fd, std_dvars, voxels = _before(raw / row["scan"], row["scan"])
+            fd, std_dvars, voxels = _before(gathered.parent / row["scan"], row["scan"])
             inputs = ScanInputs(
                 cohort=plan, strategy=cleaning, parcels=parcels, domain=domain, row=row, fd=fd, std_dvars=std_dvars,
                 voxels=voxels, volumes=numbers[own].astype(int), series=read_rows(series, own.start, own.stop),
             )  # fmt: skip
             made = carpet(inputs, recipe) if recipe.own is None else own_figure(recipe.own, inputs, recipe)
-            _save(made, aside / row["scan"], row["scan"])
+            _save(made, aside / row["scan"], row["scan"], opened(stamp))
 
 
 def _before(folder: Path, scan: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,12 +105,20 @@ def _before(folder: Path, scan: str) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return fd, std_dvars, read_matrix(folder / carpet_name(scan))
 
 
-def _save(made: Figure, path: Path, title: str) -> None:
-    """Write a figure in three formats without dates and versions; the PNG has few colours, which keeps it small."""
-    made.savefig(path.with_suffix(".svg"), dpi=DPI, metadata={"Title": title, "Creator": "connect", "Date": None})
-    fixed = {"Title": title, "Creator": "connect", "Producer": "connect", "CreationDate": None}
-    made.savefig(path.with_suffix(".pdf"), dpi=DPI, metadata=fixed)
-    whole = io.BytesIO()
+def _save(made: Figure, path: Path, title: str, text: str) -> None:
+    """Write a figure with its stamp in three formats, without dates; the PNG has few colours, which keeps it small."""
+    fixed = {
+        "svg": {"Title": title, "Creator": "connect", "Date": None, KEY: text},
+        "pdf": {"Title": title, "Creator": "connect", "Producer": "connect", "CreationDate": None, "Subject": text},
+    }
+    contents = {kind: io.BytesIO() for kind in (*fixed, "png")}
+    for kind, metadata in fixed.items():
+        made.savefig(contents[kind], dpi=DPI, format=kind, metadata=metadata)
+    whole, told = io.BytesIO(), PngInfo()
     made.savefig(whole, dpi=SCREEN, format="png")
     few = Image.open(whole).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    few.save(path.with_suffix(".png"), optimize=True, dpi=(SCREEN, SCREEN))
+    for key, value in {"Title": title, "Software": "connect", KEY: text}.items():
+        told.add_text(key, value)
+    few.save(contents["png"], "PNG", optimize=True, dpi=(SCREEN, SCREEN), pnginfo=told)
+    for kind, content in contents.items():
+        path.with_suffix(f".{kind}").write_bytes(sealed(content.getvalue()))

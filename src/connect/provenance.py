@@ -32,7 +32,7 @@ PACKAGES = (
 )
 """Packages whose version can change a number or a line of a figure."""
 
-NAMES = ("name", "cohort", "model", "atlas", "strategy", "measure")
+NAMES = ("name", "cohort", "scan", "model", "atlas", "strategy", "measure")
 """What a stamp names, in the order in which it is told."""
 
 CODE_OF = "code of "
@@ -94,13 +94,37 @@ def stamp(names: Mapping[str, str], sources: Sources) -> dict[str, Any]:
     UserError
         If a file cannot be read.
     """
-    choices = {label(path): settings_of(path) for path in sources.choices}
-    files = dict(pair for path in sources.choices for pair in files_of(path))
-    scans = {place(path): scans_of(path) for path in sources.gathered}
     tables = {place(path): file_digest(path) for path in sources.phenotypes}
     for path in sources.choices:
         if path.parent.name == COHORTS:
             tables |= tables_of(path)
+    return _stamp(names, sources, tables, {place(path): scans_of(path) for path in sources.gathered})
+
+
+def scan_stamps(names: Mapping[str, str], sources: Sources, scans: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the stamp of the picture of each scan, which depends on no other scan and on no table of participants.
+
+    Parameters
+    ----------
+    names
+        Names of the figure, cohort, atlas and strategy.
+    sources
+        What the pictures are made of.
+    scans
+        Names of the scans.
+    """
+    whole = _stamp(names, sources, {}, {})
+    for scan in scans:
+        own = {place(path): scans_of(path, scan) for path in sources.gathered}
+        data = {"digest": digest([{}, own]), "tables": {}, "scans": own}
+        yield {**whole, "figure": {**names, "scan": scan}, "data": data}
+
+
+def _stamp(
+    names: Mapping[str, str], sources: Sources, tables: Mapping[str, str], scans: Mapping[str, Any]
+) -> dict[str, Any]:
+    choices = {label(path): settings_of(path) for path in sources.choices}
+    files = dict(pair for path in sources.choices for pair in files_of(path))
     return {
         "figure": dict(names),
         "config": {"digest": digest([choices, files]), "choices": choices, "files": files},
@@ -175,9 +199,10 @@ def files_of(choice: Path) -> Iterator[tuple[str, str]]:
             yield f"{label(choice)}: {path.name}", file_digest(path)
 
 
-def scans_of(gathered: Path) -> dict[str, str]:
-    """Return a digest of all scans of a list, and the first characters of that of each, in its order."""
+def scans_of(gathered: Path, scan: str = "") -> dict[str, str]:
+    """Return a digest of the scans of a list, and the first characters of that of each; of all, or of one by name."""
     lines = _bytes(gathered).splitlines()[1:]
+    lines = [line for line in lines if not scan or line.split(b"\t")[0].decode() == scan]
     return {
         "digest": digest([line.decode() for line in lines]),
         "each": "".join(hashlib.sha256(line).hexdigest()[:OF_SCAN] for line in lines),

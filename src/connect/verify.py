@@ -15,13 +15,14 @@ from connect import provenance
 from connect.config import read
 from connect.digest import code
 from connect.errors import UserError
-from connect.layout import choice
+from connect.layout import choice, scans_table
+from connect.scans import read_scans
 from connect.settings import FOLDERS
 from connect.settings.cohort import Cohort
 from connect.settings.figure import Figure
 from connect.settings.model import Model
 from connect.settings.plan import Plan
-from connect.shown import names_shown, question_of, universe_of
+from connect.shown import cohort_of, names_shown, question_of, universe_of
 
 FINAL = "figures"
 """Folder of the figures of which the recipe or the plan says what they show."""
@@ -129,8 +130,11 @@ def _of_names(figure: Path, record: Mapping[str, Any], plan: Plan, folder: Path)
         if not path.is_file():
             continue
         recipe = read(Figure, path)
-        now = {"name": names["name"], **universe_of(recipe, plan)}
-        if figure.resolve().parent.name == FINAL:
+        now = {key: name for key, name in universe_of(recipe, plan).items() if key in names}
+        if figure.resolve().parent.name == FINAL and "scan" in names:
+            now["cohort"] = cohort_of(recipe, plan)
+            now["scan"] = recipe.scan or read_scans(Path(scans_table(now["cohort"], folder)))[0].name
+        elif figure.resolve().parent.name == FINAL:
             now["cohort"], now["model"] = question_of(recipe, plan, path, lambda model: _is_relation(model, folder))
         yield from _differences(f"{names['name']}, ", names, {**names, **now})
 
@@ -170,25 +174,27 @@ def _of_choices(then: Mapping[str, Any], folder: Path) -> Iterator[Change]:
 def _of_data(record: Mapping[str, Any], folder: Path) -> Iterator[Change]:
     then = record["data"]
     now: dict[str, str] = {}
-    for names in record.get("panels", [record["figure"]]):
+    scan = record["figure"].get("scan", "")
+    for names in [] if scan else record.get("panels", [record["figure"]]):
         cohort = Path(choice(provenance.COHORTS, names["cohort"], folder))
         now |= provenance.tables_of(cohort) if cohort.is_file() else {}
     measured = [Path(name) for name in then["tables"] if name not in now]
     now |= {path.as_posix(): provenance.file_digest(path) for path in measured if path.is_file()}
     yield from _differences("", then["tables"], now)
     for name, scans in then["scans"].items():
-        yield from _of_scans(Path(name), scans)
+        yield from _of_scans(Path(name), scans, scan)
 
 
-def _of_scans(gathered: Path, then: Mapping[str, str]) -> Iterator[Change]:
-    """Yield the scans whose parcel series or confounds are others."""
+def _of_scans(gathered: Path, then: Mapping[str, str], scan: str) -> Iterator[Change]:
+    """Yield the scans whose parcel series or confounds are others; of one scan only, if it is named."""
     if not gathered.is_file():
         yield Change("the scans", "as they were read", f"unknown without {gathered}; run `snakemake {gathered}`")
         return
-    now = provenance.scans_of(gathered)
+    now = provenance.scans_of(gathered, scan)
     if now["digest"] == then["digest"]:
         return
     names = [line.split("\t")[0] for line in gathered.read_text(encoding="utf-8").splitlines()[1:]]
+    names = [name for name in names if scan in ("", name)]
     size = provenance.OF_SCAN
     if len(now["each"]) != len(then["each"]):
         yield Change("the scans", f"{len(then['each']) // size} of them", f"{len(names)} of them")

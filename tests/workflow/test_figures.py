@@ -73,7 +73,13 @@ def test_the_picture_of_a_scan_that_the_recipe_names(copy: Study) -> None:
     copy.run("figures/carpet.svg", "--cores", "2")
     drawn = copy.file("results", "sample", "draw", "scans", f"{SCAN}.pdf")
     assert copy.file("figures", "carpet.pdf").read_bytes() == drawn.read_bytes()
+    for kind in ("svg", "pdf", "png"):
+        assert verify(copy, f"figures/carpet.{kind}")[0] == 0
+    copy.plan(strategies=["none", "36p"])
+    assert "carpet, strategy: 36p -> none" in verify(copy, "figures/carpet.svg")[1]
+    copy.plan(strategies=["36p", "none"])
     copy.edit("config/figures/carpet.yaml", "sub-11", "sub-99")
+    assert f"carpet, scan: {SCAN} -> {SCAN.replace('11', '99')}" in verify(copy, "figures/carpet.svg")[1]
     done = copy.snakemake("--dry-run", "figures/carpet.svg")
     assert done.returncode
     assert "a scan of sample under `scan`" in done.stdout + done.stderr

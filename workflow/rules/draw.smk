@@ -94,9 +94,8 @@ rule carpets:
     log:
         "logs/carpets/{cohort}.log",
     params:
-        code=code("carpets"),
-        raw=lambda wildcards, input: Path(input.gathered).parent,
+        code=[f"{stage}={code(stage)}" for stage in ("parcellate", "denoise", "screen", "carpets")],
     shell:
         "connect carpets --figure {input.figure:q} --atlas {input.atlas:q} --domains {input.domains:q}"
         " --cohort {input.cohort:q} --strategy {input.strategy:q} --kept {input.kept:q} --series {input.series:q}"
-        " --volumes {input.volumes:q} --raw {params.raw:q} --pictures {output.pictures:q} 2> {log:q}"
+        " --volumes {input.volumes:q} --gathered {input.gathered:q} --code {params.code:q} --pictures {output.pictures:q} 2> {log:q}"

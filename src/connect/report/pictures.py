@@ -56,8 +56,10 @@ def lighter(png: bytes, width: float) -> str:
 
 
 def photo(png: bytes) -> str:
-    """Return a picture with a palette as a data URI."""
-    return f"data:image/png;base64,{_palette(png)}"
+    """Return a picture with a palette as a data URI, without the texts beside it."""
+    bare = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(bare, "PNG", optimize=True)
+    return f"data:image/png;base64,{_palette(bare.getvalue())}"
 
 
 def _short(svg: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib import style
 from matplotlib.figure import Figure
 
 from connect.changes import conditions_of, parts_of
 from connect.config import read
+from connect.errors import TooFew
 from connect.figures import (  # noqa: F401 - each module registers its figures
     Inputs,
     calibration,
@@ -147,7 +149,7 @@ def draw(  # noqa: PLR0913 - one parameter for each file
         kept=read_table(kept), scans=read_table(scans), connectomes=read_stored(connectomes),
         domain_tests=read_table(domain_tests), network_tests=read_table(network_tests),
         edge_tests=read_table(edge_tests), nulls=read_table(nulls), session_values=read_table(values),
-        people=read_table(people), summary=read_record(summary),
+        people=read_table(people), summary=_tested(read_record(summary)),
         assessments=[read_record(path) for path in assessments],
         qcfc=read_table(qcfc, ["a", "b", "distance", "level", "change"]),
         rates=read_table(rates[0]) if rates else None,
@@ -158,6 +160,13 @@ def draw(  # noqa: PLR0913 - one parameter for each file
     sources = Sources(choices, phenotypes, gathered, dict(pair.split("=") for pair in code))
     with style.context(["default", style_of(recipe)]):
         _save(_drawn(recipe, inputs), recipe.title, opened(stamp(names, sources)), svg, pdf, png)
+
+
+def _tested(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of a model; a UserError says why if too few participants are left to test it."""
+    if summary["untested"]:
+        raise TooFew.of(summary["untested"])
+    return summary
 
 
 def _drawn(recipe: Recipe, inputs: Inputs) -> Figure:

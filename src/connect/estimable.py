@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.formulas import MOTION, MOTION_LEVEL, groups
 from connect.settings.model import Model
 
@@ -31,7 +31,7 @@ def check_groups(people: pd.DataFrame, model: Model, where: object) -> None:
             got = ", ".join(f"{level}: {count}" for level, count in counts.items()) or "nobody"
             must = f"at least two groups in `{name}` with at least two analysed participants each"
             todo = "leave the group out with `where`, or loosen what excluded its members"
-            raise UserError(where, must, got, todo)
+            raise TooFew(where, must, got, todo)
 
 
 def check_participants(values: np.ndarray, columns: tuple[str, ...], where: object) -> None:
@@ -45,7 +45,7 @@ def check_participants(values: np.ndarray, columns: tuple[str, ...], where: obje
     n, k = values.shape
     if n < k + SPARE:
         must = f"at least {k + SPARE} participants for {_told(k, columns)}"
-        raise UserError(where, must, f"{n} participants", "use fewer covariates, or loosen what excluded participants")
+        raise TooFew(where, must, f"{n} participants", "use fewer covariates, or loosen what excluded participants")
 
 
 def check_sessions(values: np.ndarray, columns: tuple[str, ...], participants: np.ndarray, where: object) -> None:
@@ -88,7 +88,7 @@ def check_sessions(values: np.ndarray, columns: tuple[str, ...], participants: n
         if found < least:
             must = f"at least {least} {what} for {_told(k, columns)}, of which {varying} vary within participants"
             got = f"{found} ({n} sessions of {len(counts)} participants)"
-            raise UserError(where, must, got, "use fewer columns, or loosen what excluded participants and sessions")
+            raise TooFew(where, must, got, "use fewer columns, or loosen what excluded participants and sessions")
 
 
 def check_columns_differ(values: np.ndarray, columns: tuple[str, ...], where: object) -> None:

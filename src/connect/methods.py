@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from connect.design import Asked
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.formulas import groups, has_baseline
 from connect.settings.model import Model
 
@@ -100,10 +100,10 @@ def _with_enough(made: Asked, rows: pd.DataFrame, where: object, column: str) ->
     if len(few):
         got = ", ".join(f"{count} in {arm}" for arm, count in few.items())
         todo = "take the arm out with `where`, or set `test: residuals` if its variance must be that of the others"
-        raise UserError(f"{where}, key test", f"at least {SMALLEST_ARM} participants in every arm", got, todo)
+        raise TooFew(f"{where}, key test", f"at least {SMALLEST_ARM} participants in every arm", got, todo)
     left = _degrees_of_freedom(made, rows, column)
     if left.min() < LEAST_DF:
         got = ", ".join(f"{df:.1f} in {arm}" for arm, df in left[left < LEAST_DF].items())
         must = f"at least {LEAST_DF:.0f} residual degrees of freedom in every arm"
-        raise UserError(f"{where}, key test", must, got, "use fewer covariates, or set `test: residuals`")
+        raise TooFew(f"{where}, key test", must, got, "use fewer covariates, or set `test: residuals`")
     return "unequal"

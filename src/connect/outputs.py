@@ -184,6 +184,9 @@ SUMMARY = {
         "of plasticity rates `n`, `mean`, `sd`, `reliability` with bounds, `detectable`, `df`, `reason`; else null",
         "that of the measure, per week",
     ),
+    "untested": Column(
+        "null, or why nothing was tested because too few participants are left: `where`, `must`, `got`, `todo`", WORDS
+    ),
     "unit": Column("unit of the measure", WORDS),
     "phenotypes": Column(
         "of each phenotype's column `phenotype`, `moment`, `title`, `unit`, `higher`, `words` and `source`", WORDS

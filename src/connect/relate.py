@@ -16,15 +16,13 @@ import pandas as pd
 
 from connect.columns import Values
 from connect.compare.families import Regions
-from connect.compare.results import compared
+from connect.compare.results import answered
 from connect.config import read
-from connect.confounded import check_acquisition
 from connect.errors import UserError
 from connect.formulas import has_baseline
 from connect.inference.slopes import Region, johnson_neyman, simple_slopes
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.persons import described
-from connect.question import question
 from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.settings.statistic import Statistic
@@ -42,6 +40,9 @@ SLOPE_COLUMNS: Mapping[str, Column] = {
     "df": Column("residual degrees of freedom", "degrees of freedom"),
     "p": Column("two-sided p-value of t, uncorrected", "0 to 1"),
 }
+
+
+_NO_SLOPES = pd.DataFrame(columns=list(SLOPE_COLUMNS))
 
 
 def relate(  # noqa: PLR0913 - one parameter for each file
@@ -66,6 +67,7 @@ def relate(  # noqa: PLR0913 - one parameter for each file
     summary: Path,
     slopes: Path,
     statistics: Sequence[Path] = (),
+    record_too_few: bool = False,
 ) -> None:
     """Test the slope of connectivity on a phenotype at the level of domains, network pairs and edges.
 
@@ -113,6 +115,8 @@ def relate(  # noqa: PLR0913 - one parameter for each file
         Output: slope of each domain-level quantity in each arm, where the contrast compares arms; else no rows.
     statistics
         Statistics of your own (YAML), tested beside the domain-level quantities, or none.
+    record_too_few
+        Whether a model for which too few participants are left is a result without tests, rather than a mistake.
 
     Raises
     ------
@@ -123,11 +127,9 @@ def relate(  # noqa: PLR0913 - one parameter for each file
     if not study.model.relation:
         todo = "name the phenotype under `phenotypes` and its column in the contrast, or run `connect compare`"
         raise UserError(model, "a contrast that is the slope of a phenotype", study.model.contrast, todo)
-    asked = question(study.outcome.rows, study.model, model)
-    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
-    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
+    found = answered(study, {path.stem: read(Statistic, path) for path in statistics}, scans, record_too_few)
     found.write(domain_tests, network_tests, edge_tests, components, nulls, values, people)
-    table, region = moderation(study)
+    table, region = (_NO_SLOPES, None) if found.summary["untested"] else moderation(study)
     write_table(slopes, table, SLOPE_COLUMNS)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     told = {"unit": read(Measure, measure).unit, "phenotypes": described(phenotypes, study.model), "region": region}
@@ -151,7 +153,7 @@ def moderation(study: Study) -> tuple[pd.DataFrame, dict[str, Any] | None]:
     """
     model, rows = study.model, study.outcome.rows
     if not _has_slopes(model, rows):
-        return pd.DataFrame(columns=list(SLOPE_COLUMNS)), None
+        return _NO_SLOPES, None
     values = _quantities(study)
     found = simple_slopes(values, rows, model, study.where)
     places = found.at

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from connect.compare.results import compared
+from connect.compare.results import answered
 from connect.config import read
-from connect.confounded import check_acquisition
 from connect.persons import described
-from connect.question import question
 from connect.settings.measure import Measure
 from connect.settings.statistic import Statistic
 from connect.study import read_study
@@ -42,6 +40,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     summary: Path,
     statistics: Sequence[Path] = (),
     phenotypes: Sequence[Path] = (),
+    record_too_few: bool = False,
 ) -> None:
     """Test a model at the level of domains, network pairs and edges.
 
@@ -87,11 +86,11 @@ def compare(  # noqa: PLR0913 - one parameter for each file
         Statistics of your own (YAML), tested beside the domain-level quantities, or none.
     phenotypes
         Values of the phenotypes that the model names (a table each, with its record beside it), or none.
+    record_too_few
+        Whether a model for which too few participants are left is a result without tests, rather than a mistake.
     """
     study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
-    asked = question(study.outcome.rows, study.model, model)
-    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
-    found = compared(study, asked, {path.stem: read(Statistic, path) for path in statistics}, acquired)
+    found = answered(study, {path.stem: read(Statistic, path) for path in statistics}, scans, record_too_few)
     found.write(domain_tests, network_tests, edge_tests, components, nulls, values, people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = {"unit": read(Measure, measure).unit}

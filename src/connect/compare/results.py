@@ -13,16 +13,17 @@ import pandas as pd
 from connect.cautions import cautions
 from connect.changes import Sessions
 from connect.compare.families import FAMILIES, Regions, families_of, used
-from connect.compare.levels import all_columns, level
+from connect.compare.levels import BASE, LAST, all_columns, level
 from connect.compare.networks import COMPONENT_COLUMNS, EdgeNetworks
 from connect.compare.nulls import NULL_COLUMNS, Signs, null_distributions
 from connect.compare.plasticity import plasticity
-from connect.compare.summary import summarise
-from connect.errors import UserError
+from connect.compare.summary import summarise, untested_summary
+from connect.confounded import check_acquisition
+from connect.errors import TooFew, UserError
 from connect.motion import motion_test
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY, QUANTITIES, Block, domain_edges, domain_values, network_blocks
-from connect.question import Question
+from connect.question import Question, question
 from connect.settings.statistic import Statistic
 from connect.statistics import described as described_statistics
 from connect.statistics import statistic_values
@@ -84,6 +85,35 @@ class Compared:
         write_table(people, self.people)
 
 
+def answered(study: Study, own: Mapping[str, Statistic], scans: Path, record_too_few: bool) -> Compared:
+    """Test a model, or say why too few participants are left for that.
+
+    Parameters
+    ----------
+    study
+        The model and its cohort.
+    own
+        Statistics of the user's own, by name.
+    scans
+        Table of the scans, for error messages.
+    record_too_few
+        Whether too few participants are a result, rather than a mistake.
+
+    Raises
+    ------
+    UserError
+        If the model cannot be asked of the cohort.
+    """
+    try:
+        asked = question(study.outcome.rows, study.model, study.where)
+    except TooFew as error:
+        if not record_too_few:
+            raise
+        return untested(study, own, error)
+    acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)
+    return compared(study, asked, own, acquired)
+
+
 def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquired: Sequence[str]) -> Compared:
     """Test a model at every level.
 
@@ -99,11 +129,7 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquir
         What the acquisition makes doubtful, as :func:`connect.confounded.check_acquisition` tells it.
     """
     sessions, outcome, domain = study.sessions, study.outcome, study.domain
-    numbers = statistic_values(
-        sessions.connectomes, sessions.table, study.parcels.assign(domain=domain), outcome.use, own
-    )
-    each = [name for name, (_, moment) in study.model.measured.items() if moment == "session" and name in outcome.rows]
-    values = session_values(sessions, domain, outcome, numbers, each)
+    numbers, values = _values(study, own)
     levels, components, nulls = tests(sessions, study.parcels, domain, outcome, asked, numbers)
     every = used(sessions.connectomes, outcome.use)
     edges, before = asked.correlated(outcome.of(every)), outcome.before(every)
@@ -112,9 +138,51 @@ def compared(study: Study, asked: Question, own: Mapping[str, Statistic], acquir
         "variances": asked.variances(edges),
         "cautions": [*acquired, *cautions(asked, edges, before)],
         "motion": motion_test(outcome.rows, study.model, study.where),
+        "untested": None,
     }
     people, told["rates"] = plasticity(outcome, values[PRIMARY].to_numpy(dtype=np.float64), study.model)
     return Compared(levels, components, nulls, values, people, {**summarise(levels, values, outcome, asked), **told})
+
+
+def untested(study: Study, own: Mapping[str, Statistic], why: TooFew) -> Compared:
+    """Return tables without a test of a model for which too few participants are left, with the reason in each row.
+
+    Parameters
+    ----------
+    study
+        The model and its cohort.
+    own
+        Statistics of the user's own, by name.
+    why
+        What is lacking.
+    """
+    outcome = study.outcome
+    numbers, values = _values(study, own)
+    blocks = tuple(network_blocks(list(study.parcels["network"])))
+    labels = _labels(study.parcels, study.domain, outcome.use, blocks, list(numbers))
+    told = dict.fromkeys((*BASE, *LAST)) | {"n": len(outcome.analysed), "reason": f"{why.must}; {why.got}"}
+    summary = {
+        **untested_summary(outcome, study.model, {name: len(table) for name, table in labels.items()}),
+        "statistics": described_statistics(own),
+        "untested": why.parts(),
+    }
+    return Compared(
+        {name: table.assign(**told) for name, table in labels.items()},
+        pd.DataFrame(columns=list(COMPONENT_COLUMNS)),
+        pd.DataFrame(columns=list(NULL_COLUMNS)),
+        values,
+        outcome.people,
+        summary,
+    )
+
+
+def _values(study: Study, own: Mapping[str, Statistic]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+    """Return the statistics of every session by name, and the table of its quantities."""
+    sessions, outcome, model = study.sessions, study.outcome, study.model
+    parcels = study.parcels.assign(domain=study.domain)
+    numbers = statistic_values(sessions.connectomes, sessions.table, parcels, outcome.use, own)
+    each = [name for name, (_, moment) in model.measured.items() if moment == "session" and name in outcome.rows]
+    return dict(numbers), session_values(sessions, study.domain, outcome, numbers, each)
 
 
 def session_values(
@@ -158,10 +226,8 @@ def tests(
     blocks = tuple(network_blocks(list(parcels["network"])))
     one, several, *finer = Regions(domain, blocks, outcome.use).columns(sessions.connectomes)
     columns = (one, np.column_stack([several, *statistics.values()]), *finer)
-    sizes = [int((chosen & outcome.use).sum()) for chosen in domain_edges(domain).values()]
-    sizes += [sum(sizes), *(int(outcome.use.sum()) for _ in statistics)]
-    label = pd.DataFrame({"quantity": [*QUANTITIES, *statistics], "n_edges": sizes})
-    labels = (label[:1], label[1:], _network_labels(blocks, outcome.use), _edge_labels(parcels, domain))
+    rows = _labels(parcels, domain, outcome.use, blocks, list(statistics))
+    labels = (rows["domain"][:1], rows["domain"][1:], rows["network"], rows["edge"])
     joined, signs = EdgeNetworks(asked, len(parcels), blocks), Signs()
     evaluated = asked.evaluate(families_of(columns, outcome), joined.listeners, [signs])
     primary, others, networks, edges = (
@@ -175,6 +241,16 @@ def tests(
     }
     nulls = null_distributions([tested for _, tested in evaluated], signs.all)
     return found, joined.components(list(parcels["name"])), nulls
+
+
+def _labels(
+    parcels: pd.DataFrame, domain: np.ndarray, use: np.ndarray, blocks: Sequence[Block], statistics: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Return what the rows of each level are."""
+    sizes = [int((chosen & use).sum()) for chosen in domain_edges(domain).values()]
+    sizes += [sum(sizes), *(int(use.sum()) for _ in statistics)]
+    quantities = pd.DataFrame({"quantity": [*QUANTITIES, *statistics], "n_edges": sizes})
+    return {"domain": quantities, "network": _network_labels(blocks, use), "edge": _edge_labels(parcels, domain)}
 
 
 def _network_labels(blocks: Sequence[Block], use: np.ndarray) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from connect.methods import METHODS
 from connect.outcome import Outcome
 from connect.parcels import PRIMARY
 from connect.question import Question
+from connect.settings.model import Model
 
 KEPT = ("estimate", "ci_low", "ci_high", "g", "g_low", "g_high", "r", "r_low", "r_high", "statistic", "df", "p",
         "log10_bf", "p_equivalence", "detectable")  # fmt: skip
@@ -41,16 +42,8 @@ def summarise(
     model, primary = asked.model, results["domain"].iloc[0]
     moves = asked.arrangements
     return {
-        "question": model.question,
-        "formula": model.formula,
-        "contrast": model.contrast,
-        "outcome": model.outcome,
-        "relation": model.relation,
-        "correlation": model.correlation,
+        **_asked(model),
         "columns": [*asked.asked.columns, *([BASELINE] if has_baseline(model) else [])],
-        "condition": model.condition,
-        "confidence": model.confidence,
-        "alpha": model.alpha,
         "n": asked.n,
         "n_sessions": len(asked.rows) if model.outcome == "sessions" else None,
         "n_not_analysed": int((outcome.people["analysed"] == "no").sum()),
@@ -65,6 +58,57 @@ def summarise(
         "arm_column": asked.asked.arms,
         "arms": arms(values, outcome, asked),
     }
+
+
+def untested_summary(outcome: Outcome, model: Model, rows: Mapping[str, int]) -> dict[str, Any]:
+    """Return the record of a model that could not be tested, with the same keys.
+
+    Parameters
+    ----------
+    outcome
+        Rows of the model.
+    model
+        The model.
+    rows
+        How many rows each level has.
+    """
+    none: dict[str, int] = dict.fromkeys(rows, 0)
+    return {
+        **_asked(model),
+        "columns": [],
+        "n": len(outcome.analysed),
+        "n_sessions": len(outcome.rows) if model.outcome == "sessions" else None,
+        "n_not_analysed": int((outcome.people["analysed"] == "no").sum()),
+        "method": "none",
+        "exchangeability": "",
+        "arrangements": 0,
+        "enumerated": False,
+        "primary": dict.fromkeys(KEPT),
+        "gate": "closed",
+        "significant": none,
+        "tested": none,
+        "arm_column": "",
+        "arms": [],
+        "variances": None,
+        "cautions": [],
+        "motion": None,
+        "rates": None,
+    }
+
+
+def _asked(model: Model) -> dict[str, Any]:
+    names = (
+        "question",
+        "formula",
+        "contrast",
+        "outcome",
+        "relation",
+        "correlation",
+        "condition",
+        "confidence",
+        "alpha",
+    )
+    return {name: getattr(model, name) for name in names}
 
 
 def arms(values: pd.DataFrame, outcome: Outcome, asked: Question) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from connect.columns import Values
 from connect.design import Design
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.estimable import SPARE
 from connect.inference.correlation import Correlation, partial_correlation
 
@@ -60,7 +60,7 @@ def repeated_design(
     if made.df < SPARE:
         n, k = len(place), len(labels)
         must = f"at least {n - made.df + SPARE} sessions of {k} participants for {', '.join(names)}"
-        raise UserError(where, must, f"{n} sessions", "loosen what excluded sessions, or take covariates out")
+        raise TooFew(where, must, f"{n} sessions", "loosen what excluded sessions, or take covariates out")
     return made
 
 

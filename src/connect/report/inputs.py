@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connect.config import read
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.report import pictures, sections
 from connect.report.pictures import Picture
 from connect.report.sections import Result
@@ -23,10 +23,12 @@ def primary(records: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> M
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or if too few participants are left there to test the model.
     """
     for record in records:
         if all(record[key] == name for key, name in names.items()):
+            if record["untested"]:
+                raise TooFew.of(record["untested"])
             return record
     got = f"summaries of {', '.join(dict.fromkeys(str(record['model']) for record in records))}"
     raise UserError("flag --summaries", f"a summary of {', '.join(names.values())}", got, "run compare for it")

@@ -162,7 +162,9 @@ def brain(edges: pd.DataFrame, parcels: pd.DataFrame, domain: np.ndarray) -> str
 
 def _primary(record: Mapping[str, Any]) -> dict[str, Any]:
     names = ("model", "atlas", "strategy", "measure", "question", "n", "unit", "gate")
-    return {**{name: record[name] for name in names}, **record["primary"]}
+    why = record["untested"]
+    told = {"reason": f"{why['must']}; {why['got']}" if why else None}
+    return {**{name: record[name] for name in names}, **record["primary"], **told}
 
 
 def _of_model(result: Result) -> dict[str, pd.DataFrame]:

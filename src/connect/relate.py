@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ def relate(  # noqa: PLR0913 - one parameter for each file
     summary: Path,
     slopes: Path,
     statistics: Sequence[Path] = (),
-    record_too_few: bool = False,
+    on_too_few: Literal["stop", "record"] = "stop",
 ) -> None:
     """Test the slope of connectivity on a phenotype at the level of domains, network pairs and edges.
 
@@ -115,8 +115,9 @@ def relate(  # noqa: PLR0913 - one parameter for each file
         Output: slope of each domain-level quantity in each arm, where the contrast compares arms; else no rows.
     statistics
         Statistics of your own (YAML), tested beside the domain-level quantities, or none.
-    record_too_few
-        Whether a model for which too few participants are left is a result without tests, rather than a mistake.
+    on_too_few
+        `stop`: too few participants for the model are an error; `record`: the tables are written without tests, with
+        the reason, and the command succeeds.
 
     Raises
     ------
@@ -127,7 +128,8 @@ def relate(  # noqa: PLR0913 - one parameter for each file
     if not study.model.relation:
         todo = "name the phenotype under `phenotypes` and its column in the contrast, or run `connect compare`"
         raise UserError(model, "a contrast that is the slope of a phenotype", study.model.contrast, todo)
-    found = answered(study, {path.stem: read(Statistic, path) for path in statistics}, scans, record_too_few)
+    own = {path.stem: read(Statistic, path) for path in statistics}
+    found = answered(study, own, scans, on_too_few)
     found.write(domain_tests, network_tests, edge_tests, components, nulls, values, people)
     table, region = (_NO_SLOPES, None) if found.summary["untested"] else moderation(study)
     write_table(slopes, table, SLOPE_COLUMNS)

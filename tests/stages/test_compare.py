@@ -984,3 +984,55 @@ def test_arms_that_differ_before_vary_alike_given_the_value_before(tmp_path: Pat
              "motion_covariate": False, "permutations": 99}  # fmt: skip
     assert made.run(**model).summary["cautions"] == []
     assert "vary differently" in made.run(**{**model, "formula": "~ arm", "test": "residuals"}).summary["cautions"][0]
+
+
+# Too few participants
+
+
+UNEQUAL = {**GROUPS, "formula": "~ arm + age", "test": "unequal"}
+
+
+@pytest.fixture
+def depleted(study: Study) -> Study:
+    """Return the cohort with three of the five who trained left."""
+    trained = study.participants.loc[study.participants["arm"] == "training", "participant_id"]
+    for name in trained[:-3]:
+        lose(study, name, "post", "mean FD 0.9 mm is above 0.5 mm")
+    return study
+
+
+def test_too_few_participants_are_a_mistake_by_hand(depleted: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(depleted, capsys, UNEQUAL)["got"] == "3 in training"
+
+
+def test_too_few_participants_are_a_result_of_the_workflow(depleted: Study) -> None:
+    """Every file is there with the columns and keys that it always has, and the reason instead of a test."""
+    assert main(["compare", *depleted.write(UNEQUAL), "--on-too-few", "record"]) == 0
+    out = depleted.folder / "out"
+    why = "at least 4 participants in every arm; 3 in training"
+    rows = {"domain_tests": 4, "network_tests": None, "edge_tests": len(EDGES)}
+    for name, count in rows.items():
+        table = pd.read_csv(out / f"{name}.tsv", sep="\t", na_values=["n/a"])
+        assert count in (None, len(table))
+        assert table[["estimate", "g", "statistic", "p", "p_fwe", "q_fdr"]].isna().all(axis=None)
+        assert set(table["reason"]) == {why}
+        assert set(table["n"]) == {8}
+        described = json.loads((out / f"{name}.json").read_text())
+        assert set(described) >= set(table)
+    for name in ("components", "nulls"):
+        assert len(pd.read_csv(out / f"{name}.tsv", sep="\t")) == 0
+    assert len(pd.read_csv(out / "values.tsv", sep="\t")) == 18
+    assert (pd.read_csv(out / "people.tsv", sep="\t")["analysed"] == "yes").sum() == 8
+    found = json.loads((out / "summary.json").read_text())
+    assert found["untested"]["got"] == "3 in training"
+    assert found["untested"]["where"].endswith("model.yaml, key test")
+    assert set(found["primary"].values()) == {None}
+    assert (found["gate"], found["n"], found["n_not_analysed"]) == ("closed", 8, 2)
+    tested = depleted.run(**{**UNEQUAL, "test": "residuals"}).summary
+    assert set(found) == set(tested)
+    assert tested["untested"] is None
+
+
+def test_other_mistakes_stop_whatever_is_recorded(depleted: Study) -> None:
+    words = depleted.write({**UNEQUAL, "formula": "~ arm + shoe_size"})
+    assert main(["compare", *words, "--on-too-few", "record"]) == 2

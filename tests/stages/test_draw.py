@@ -26,7 +26,7 @@ from connect.assess import assess
 from connect.compare import compare
 from connect.digest import modules
 from connect.draw import draw
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.figures import FIGURES, FIRM, STYLE, Inputs, chord, correction, flow, form_of, number, raincloud, with_arms
 from connect.figures import denoising as denoising_figure
 from connect.figures.glass_brain import strongest
@@ -772,6 +772,26 @@ def test_a_forest_plot_of_many_universes_has_fewer_network_pairs(arms: dict[str,
     made, inputs = drawn(many, "forest", height=5)
     assert len(effects_in(made)) == len(inputs.domain_tests) + 5 + 20
     assert "Network pairs: the 5 of 15 with the largest |t|" in texts(made)
+
+
+def test_a_universe_with_too_few_participants_has_a_row_without_an_effect(
+    arms: dict[str, Any], drawn: Drawn, tmp_path: Path
+) -> None:
+    why = {"where": "model.yaml", "must": "at least 4 participants in every arm", "got": "3 in a", "todo": "-"}
+    record = read_record(arms["universes"][1])
+    primary = dict.fromkeys(record["primary"])
+    lost = {**record, "strategy": "scrubbing-gsr", "primary": primary, "untested": why, "n": 7}
+    write_record(tmp_path / "lost.json", lost)
+    made, _ = drawn({**arms, "universes": [*arms["universes"], tmp_path / "lost.json"]}, "forest")
+    said = [text.get_text() for text in made.axes[0].texts]
+    assert said[said.index("scrubbing-gsr") :][1:3] == ["n/a", "7"]
+
+
+def test_a_model_with_too_few_participants_is_not_drawn(arms: dict[str, Any], drawn: Drawn, tmp_path: Path) -> None:
+    why = {"where": "model.yaml, key test", "must": "at least 4", "got": "3 in a", "todo": "use fewer covariates"}
+    write_record(tmp_path / "summary.json", {**read_record(arms["summary"]), "untested": why})
+    with pytest.raises(TooFew, match="3 in a"):
+        drawn({**arms, "summary": tmp_path / "summary.json"}, "slopegraph")
 
 
 def test_a_forest_plot_needs_the_universes(arms: dict[str, Any], drawn: Drawn) -> None:

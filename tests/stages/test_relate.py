@@ -18,7 +18,7 @@ from scipy import stats
 
 from connect.cli import main
 from connect.inference.slopes import Region
-from connect.relate import described_region
+from connect.relate import SLOPE_COLUMNS, described_region
 from tests.studies import BETWEEN, EDGES, PARCELS, TABLES, TESTS, Results, Study, cohort, lose, told
 
 PHASES = {"pre": {"phase": "pre"}, "post": {"phase": "post"}}
@@ -658,3 +658,19 @@ def test_the_flag_of_phenotypes_is_needed(study: Study, capsys: pytest.CaptureFi
     words = study.write(CHANGE, "relate")
     assert main(["relate", *words[: words.index("--phenotypes")]]) == 2
     assert "--phenotypes" in capsys.readouterr().err
+
+
+def test_too_few_participants_are_a_result_of_the_workflow(study: Study) -> None:
+    for name in study.participants["participant_id"][:-6]:
+        lose(study, name, "post", "mean FD 0.9 mm is above 0.5 mm")
+    assert main(["relate", *study.write(MODERATED, "relate"), "--on-too-few", "record"]) == 0
+    out = study.folder / "out"
+    found = json.loads((out / "summary.json").read_text())
+    assert found["untested"]
+    assert found["primary"]["r"] is None
+    assert (found["relation"], found["region"]) == ("oxytocin_pre", None)
+    assert found["phenotypes"]["oxytocin_pre"]["unit"] == "pg/mL"
+    assert list(pd.read_csv(out / "slopes.tsv", sep="\t")) == list(SLOPE_COLUMNS)
+    assert set(pd.read_csv(out / "domain_tests.tsv", sep="\t")["reason"]) == {
+        f"{found['untested']['must']}; {found['untested']['got']}"
+    }

@@ -28,7 +28,7 @@ from PIL import Image
 from connect import words
 from connect.cli import main
 from connect.compare import compare
-from connect.errors import UserError
+from connect.errors import TooFew, UserError
 from connect.relate import relate
 from connect.report import inputs, methods, packed, quality, references, report, sections, wording
 from connect.report import scans as scan_pages
@@ -442,6 +442,35 @@ def test_every_universe_is_listed(written: tuple[Path, str]) -> None:
     robustness = section(written[0], "robustness")
     assert robustness.count("six / clean / correlation (primary)") == len(MODELS)
     assert robustness.count("−0.111 [−0.222, 0.333]") == len(MODELS)
+
+
+def test_a_universe_with_too_few_participants_is_listed(study: Study, tmp_path: Path) -> None:
+    place, page = study.result("by-arm", "summary.json", "other"), tmp_path / "p.html"
+    before = place.read_bytes()
+    record = json.loads(before)
+    why = {"where": "by-arm.yaml", "must": "at least 4 participants in every arm", "got": "3 in waiting", "todo": "-"}
+    write_record(place, {**record, "primary": dict.fromkeys(record["primary"]), "untested": why, "method": "none"})
+    try:
+        study.report(page=page)
+    finally:
+        place.write_bytes(before)
+    text = section(page, "robustness")
+    assert "not tested: at least 4 participants in every arm; 3 in waiting" in text
+    assert "In 1 too few participants are left to test it." in text
+    assert "in 1 too few participants are left to test it" in section(page, "answer")
+    assert "at least 4 participants in every arm; 3 in waiting" in carried(page, "primary-effects.csv")
+
+
+def test_a_model_that_the_primary_universe_cannot_test_is_told(study: Study, tmp_path: Path) -> None:
+    place = study.result("by-arm", "summary.json")
+    before = place.read_bytes()
+    why = {"where": "by-arm.yaml, key test", "must": "at least 4", "got": "3 in waiting", "todo": "use fewer"}
+    write_record(place, {**json.loads(before), "untested": why})
+    try:
+        with pytest.raises(TooFew, match="3 in waiting"):
+            study.report(page=tmp_path / "p.html")
+    finally:
+        place.write_bytes(before)
 
 
 def test_everything_left_out_is_listed_with_its_reason(written: tuple[Path, str]) -> None:

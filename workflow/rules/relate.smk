@@ -62,4 +62,4 @@ rule relate:
         " --participants {input.participants:q} --model {input.model:q} --domain-tests {output.domain_tests:q}"
         " --network-tests {output.network_tests:q} --edge-tests {output.edge_tests:q} --components {output.components:q} --nulls {output.nulls:q} --values {output.values:q}"
         " --people {output.people:q} --summary {output.summary:q} --slopes {output.slopes:q} --statistics {input.statistics:q}"
-        " --phenotypes {input.phenotypes:q} --record-too-few 2> {log:q}"
+        " --phenotypes {input.phenotypes:q} --on-too-few record 2> {log:q}"

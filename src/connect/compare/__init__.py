@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from connect.compare.results import answered
 from connect.config import read
@@ -40,7 +41,7 @@ def compare(  # noqa: PLR0913 - one parameter for each file
     summary: Path,
     statistics: Sequence[Path] = (),
     phenotypes: Sequence[Path] = (),
-    record_too_few: bool = False,
+    on_too_few: Literal["stop", "record"] = "stop",
 ) -> None:
     """Test a model at the level of domains, network pairs and edges.
 
@@ -86,11 +87,13 @@ def compare(  # noqa: PLR0913 - one parameter for each file
         Statistics of your own (YAML), tested beside the domain-level quantities, or none.
     phenotypes
         Values of the phenotypes that the model names (a table each, with its record beside it), or none.
-    record_too_few
-        Whether a model for which too few participants are left is a result without tests, rather than a mistake.
+    on_too_few
+        `stop`: too few participants for the model are an error; `record`: the tables are written without tests, with
+        the reason, and the command succeeds.
     """
     study = read_study(connectomes, scans, kept, atlas, domains, cohort, participants, model, phenotypes)
-    found = answered(study, {path.stem: read(Statistic, path) for path in statistics}, scans, record_too_few)
+    own = {path.stem: read(Statistic, path) for path in statistics}
+    found = answered(study, own, scans, on_too_few)
     found.write(domain_tests, network_tests, edge_tests, components, nulls, values, people)
     names = {"atlas": atlas.stem, "strategy": strategy.stem, "measure": measure.stem, "model": model.stem}
     unit = {"unit": read(Measure, measure).unit}

@@ -85,7 +85,7 @@ class Compared:
         write_table(people, self.people)
 
 
-def answered(study: Study, own: Mapping[str, Statistic], scans: Path, record_too_few: bool) -> Compared:
+def answered(study: Study, own: Mapping[str, Statistic], scans: Path, on_too_few: str) -> Compared:
     """Test a model, or say why too few participants are left for that.
 
     Parameters
@@ -96,8 +96,8 @@ def answered(study: Study, own: Mapping[str, Statistic], scans: Path, record_too
         Statistics of the user's own, by name.
     scans
         Table of the scans, for error messages.
-    record_too_few
-        Whether too few participants are a result, rather than a mistake.
+    on_too_few
+        `stop` or `record`: whether too few participants are a mistake, or a result.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def answered(study: Study, own: Mapping[str, Statistic], scans: Path, record_too
     try:
         asked = question(study.outcome.rows, study.model, study.where)
     except TooFew as error:
-        if not record_too_few:
+        if on_too_few == "stop":
             raise
         return untested(study, own, error)
     acquired = check_acquisition(study.scans, study.subjects, study.outcome, asked, study.cohort, scans)

@@ -168,3 +168,19 @@ def test_snakemake_finds_the_plugin_and_loses_none_of_its_lines(tmp_path: Path, 
     profiles = [path.read_text() for path in (root / "profiles").glob("*/config.yaml")]
     assert len(profiles) == 3
     assert all("\nlogger: connect\n" in text for text in profiles)
+
+
+def test_a_failure_is_told_to_who_wants_no_rules(tmp_path: Path) -> None:
+    """And the log of the job with it, in which the four parts of a mistake stand."""
+    rule = 'rule draw:\n    output:\n        "a.txt",\n    log:\n        "draw.log",\n    shell:\n'
+    tmp_path.joinpath("Snakefile").write_text(f'{rule}        "echo what is wrong > {{log}}; exit 2"\n')
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--show-failed-logs", "--logger", "connect"]
+    told = {}
+    for quiet in ("rules", "all"):
+        done = subprocess.run([*command, "--quiet", quiet], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        told[quiet] = done.stderr
+    assert "Error in rule draw" in told["rules"]
+    assert "what is wrong" in told["rules"]
+    assert "jobid: 0" not in told["rules"].split("Error in rule draw")[0]
+    assert "Error in rule draw" not in told["all"]

@@ -23,6 +23,9 @@ UNITS = {"fetch": "scans", "parcellate": "scans", "preprocess": "participants", 
 SILENT = ("ALL", "PROGRESS")
 """What Snakemake is quiet about when nobody wants to know how far it is."""
 
+FAILED = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
+"""What `--quiet rules` leaves out too, if it is Snakemake that writes: which job failed, and what its log says."""
+
 
 @dataclass
 class Count:
@@ -92,10 +95,14 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: LogRecord) -> None:
         """Let Snakemake write its message, and tell how far the rules are of which jobs are done."""
-        self.default.handle(record)
+        event, quiet = vars(record).get("event"), {one.name for one in self.common_settings.quiet or ()}
+        if event in FAILED and "ALL" not in quiet:
+            self.default.emit(record)
+        else:
+            self.default.handle(record)
         self.take(vars(record))
-        if vars(record).get("event") == LogEvent.PROGRESS and self.told:
-            if not {one.name for one in self.common_settings.quiet or ()} & set(SILENT):
+        if event == LogEvent.PROGRESS and self.told:
+            if not quiet & set(SILENT):
                 self.stream.write("".join(f"{line}\n" for line in self.told))
                 self.stream.flush()
             self.told = []

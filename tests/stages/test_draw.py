@@ -926,6 +926,44 @@ def test_causes_are_reasons_without_the_numbers_of_a_scan(reason: str, cause: st
     assert flow.cause(reason) == cause
 
 
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Three conditions, compared by one F."""
+    names = ("drug", "placebo", "sham")
+    model = {**MEAN, "condition": ", ".join(names)}
+    return make(tmp_path_factory.mktemp("together"), n=9, conditions=names, model=model)
+
+
+@pytest.mark.parametrize("kind", ["change_matrix", "glass_brain", "chord"])
+def test_edges_of_several_contrasts_are_coloured_by_the_size_of_the_effect(
+    together: dict[str, Any], drawn: Drawn, kind: str
+) -> None:
+    made, inputs = drawn(together, kind)
+    f = inputs.edge_tests["g"].to_numpy()
+    assert np.isfinite(f).all()
+    assert inputs.edge_tests["estimate"].isna().all()
+    words = texts(made)
+    assert "Cohen’s f" in words
+    assert "|t|" not in words
+    assert "the largest F" in words
+    bar = made.axes[-1]
+    low, high = sorted(bar.get_xlim() if kind != "change_matrix" else bar.get_ylim())
+    assert low == 0 < high <= f.max()
+    if kind == "change_matrix":
+        assert f"of {len(f)}; n = {inputs.summary['n']}" in words
+        shown = np.ma.filled(made.axes[0].images[0].get_array(), np.nan)
+        below = shown[np.tril_indices(N_PARCELS, -1)]
+        np.testing.assert_allclose(np.sort(below), np.sort(f))
+
+
+def test_edges_of_a_mixed_model_of_several_contrasts_are_coloured_by_f(tmp_path: Path, drawn: Drawn) -> None:
+    made, inputs = drawn(make(tmp_path / "data", **{"n": 9, **QUESTIONS["any condition"]}), "change_matrix")
+    assert inputs.edge_tests["g"].isna().all()
+    shown = np.ma.filled(made.axes[0].images[0].get_array(), np.nan)[np.tril_indices(N_PARCELS, -1)]
+    np.testing.assert_allclose(np.sort(shown), np.sort(inputs.edge_tests["statistic"]))
+    assert made.axes[-1].get_ylabel().endswith(": F")
+
+
 def test_rare_reasons_in_a_flow_are_counted_together() -> None:
     reasons = pd.Series([*"aaa", *"bb", *"cc", *"dd", *"ee"])
     assert flow.counted(reasons) == {"a": 3, "b": 2, "c": 2, "other reasons": 4}
@@ -958,7 +996,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_kinds_fit_every_question(tmp_path: Path, root: Path, drawn: Drawn, question: str) -> None:
     paths = make(tmp_path / "data", **{"n": 12, **QUESTIONS[question]})
-    for kind in ("chord", "forest", "raincloud", "flow", "slopegraph"):
+    for kind in ("chord", "forest", "raincloud", "flow", "slopegraph", "change_matrix", "glass_brain"):
         made, inputs = drawn(paths, kind, width=85, **sizes(root, kind))
         check_texts(made)
     check_flow(flow.flow_of(inputs), inputs)

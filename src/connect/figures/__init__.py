@@ -34,7 +34,7 @@ from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.words import PHASES as PHASES
-from connect.words import Contrast, effect_unit
+from connect.words import Contrast, effect_unit, tested_together
 from connect.words import effect_label as effect_label
 
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -49,6 +49,10 @@ VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 """Colours of the two kinds of QC-FC: FD with connectivity, and change in FD with change in connectivity."""
 
 NO_VALUE = "#B3B3B3"
+
+SIZES = {"g": "Cohen’s f", "statistic": "F"}
+"""What tells how large a difference among several is, by the column of the tests; a mixed model has F alone."""
+
 FIRM = "\N{NO-BREAK SPACE}"
 MM_PER_POINT = 25.4 / 72
 
@@ -238,10 +242,10 @@ def signed_colours(recipe: Recipe) -> Colormap:
 def wrapped(text: str, width: float, size: float | str | None = None) -> str:
     """Break a text into lines that fit a width (mm; 10 at least), at a size in points or else that of labels.
 
-    Lines break at blanks and behind hyphens, and inside a word only if it is wider than a line.
+    Lines break at blanks, behind hyphens and underscores, and inside a word only if it is wider than a line.
     """
     width, bound = max(10.0, width), text.replace(" − ", f"{FIRM}−{FIRM}")
-    pieces, lines = re.split(r"([ \n]+|(?<=\w-)(?=\w))", bound), [""]
+    pieces, lines = re.split(r"([ \n]+|(?<=\w[-_])(?=\w))", bound), [""]
     for blank, piece in zip(["", *pieces[1::2]], pieces[::2], strict=True):
         if not lines[-1] or length_of(lines[-1] + blank + piece, size) <= width:
             lines[-1] += blank + piece
@@ -301,8 +305,19 @@ def label_of(arm: str, model: Model, *parts: str) -> str:
 
 
 def effect_axis(inputs: Inputs, length: float) -> str:
-    """Return the label of an axis of estimates, with its unit, in lines that fit a length (mm)."""
-    return wrapped(f"{effect_label(inputs.summary)} ({effect_unit(inputs.summary)})", length)
+    """Return the label of an axis of estimates, with its unit, in lines that fit a length (mm).
+
+    Where several contrasts are tested together there is none, and the axis is one of :data:`SIZES`.
+    """
+    what, size = effect_label(inputs.summary), SIZES.get(size_column(inputs))
+    return wrapped(f"{what}: {size}" if size else f"{what} ({effect_unit(inputs.summary)})", length)
+
+
+def size_column(inputs: Inputs) -> str:
+    """Return the column of the edges' tests that says how large the effect is; of one contrast, its estimate."""
+    if not tested_together(inputs.summary):
+        return "estimate"
+    return "g" if inputs.edge_tests["g"].notna().any() else "statistic"
 
 
 def number(value: float | None, form: str) -> str:
@@ -325,7 +340,12 @@ def survivors(inputs: Inputs) -> np.ndarray:
     return found
 
 
+def statistic_name(inputs: Inputs) -> str:
+    """Return what the largest of is taken: |t|, or F where several contrasts are tested together."""
+    return "F" if tested_together(inputs.summary) else "|t|"
+
+
 def correction(inputs: Inputs) -> str:
     """Return in words how edges are corrected, and whether the gate is open."""
-    text = f"p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected for all edges by the largest |t|"
+    text = f"p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected for all edges by the largest {statistic_name(inputs)}"
     return text + ("" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass")

@@ -13,7 +13,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch, Wedge
@@ -24,6 +23,7 @@ from connect.figures import (
     DOMAIN_COLOURS,
     FIRM,
     MM_PER_POINT,
+    NARROW,
     NO_VALUE,
     Inputs,
     canvas,
@@ -31,12 +31,13 @@ from connect.figures import (
     effect_label,
     figure,
     length_of,
-    signed_colours,
     small,
+    statistic_name,
     survivors,
     wrapped,
     zoom,
 )
+from connect.figures.edges import edge_scale
 from connect.figures.glass_brain import strongest, tested
 from connect.figures.matrix import Group, arrange, spread
 from connect.parcels import PRIMARY, QUANTITIES, domain_edges
@@ -75,14 +76,13 @@ LEGEND = 5.0
 
 @figure("chord")
 def chord(inputs: Inputs, recipe: Recipe) -> Figure:
-    """Draw the edges with the largest |t| of the whole brain, coloured by their estimate.
+    """Draw the edges with the largest |t|, or F, of the whole brain, coloured by their estimate, or its size.
 
     Networks are named beside the circle, or numbered if that leaves it too small. The figure is at most as high as the
     recipe says.
     """
-    chosen = strongest(inputs, recipe.edges, everywhere=True)
-    estimate = inputs.edge_tests["estimate"].to_numpy()
-    limit = float(np.abs(estimate[chosen]).max()) if chosen.size else 1.0
+    chosen, shown = strongest(inputs, recipe.edges, everywhere=True), edge_scale(inputs, recipe)
+    scale = ScalarMappable(shown.norm(float(np.abs(shown.sizes[chosen]).max()) if chosen.size else 1.0), shown.colours)
     order, groups = arrange(inputs.parcels, inputs.domain)
     text, (names, key, beside) = wrapped(in_words(inputs, chosen), recipe.width - 4), _names(groups, recipe.width)
     foot = 1 + LINE * zoom() * (1 + text.count("\n"))
@@ -99,11 +99,10 @@ def chord(inputs: Inputs, recipe: Recipe) -> Figure:
     _label(axes, names, groups, spans, middle, radius + RING, (bottom, height))
     place = np.empty(len(order))
     place[order] = at
-    scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
-    _chords(axes, place, inputs, chosen, scale, middle, radius - ARC)
+    _chords(axes, place, survivors(inputs)[chosen], chosen, scale.to_rgba(shown.sizes[chosen]), middle, radius - ARC)
     bar = made.add_axes((0.2, (foot + BAR * zoom() - 3.5) / height, 0.6, 1.6 / height))
-    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
-                  label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
+    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(2 if recipe.width < NARROW else 4),
+                  label=shown.name)  # fmt: skip
     where = (0.5, (foot + BAR * zoom()) / height)
     made.legend(handles=_handles(groups), loc="lower center", bbox_to_anchor=where, ncols=4, borderaxespad=0,
                 fontsize=small(), columnspacing=1, handlelength=1.2)  # fmt: skip
@@ -134,8 +133,8 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
     survive = int(survivors(inputs)[chosen].sum())
     return (
         f"{effect_label(inputs.summary)}: the {chosen.size} of {tested(inputs).size:,} tested edges with the largest "
-        f"|t|, {block} of them {QUANTITIES[PRIMARY]}; surviving among them: {survive} ({correction(inputs)}); "
-        f"n{FIRM}={FIRM}{inputs.summary['n']}."
+        f"{statistic_name(inputs)}, {block} of them {QUANTITIES[PRIMARY]}; surviving among them: {survive} "
+        f"({correction(inputs)}); n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 
 
@@ -197,16 +196,14 @@ def _label(
 def _chords(
     axes: Axes,
     place: np.ndarray,
-    inputs: Inputs,
+    survive: np.ndarray,
     chosen: np.ndarray,
-    scale: ScalarMappable,
+    colours: np.ndarray,
     middle: np.ndarray,
     radius: float,
 ) -> None:
     """Draw edges as curves, the strongest on top; ``place`` is the angle of each parcel of the atlas."""
     first, second = (place[side[chosen]] for side in np.triu_indices(len(place), 1))
-    colours = scale.to_rgba(inputs.edge_tests["estimate"].to_numpy()[chosen])
-    survive = survivors(inputs)[chosen]
     for n in reversed(range(len(chosen))):
         ends = _point(np.array([first[n], second[n]]), radius, middle)
         straight = ends.mean(axis=0) - middle

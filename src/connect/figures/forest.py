@@ -24,6 +24,7 @@ from connect.figures import (
     length_of,
     number,
     small,
+    statistic_name,
     wrapped,
     zoom,
 )
@@ -175,12 +176,8 @@ def in_words(inputs: Inputs) -> str:
     gate = "" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass"
     return (
         f"{effect_label(inputs.summary)}. Filled: p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected within its section "
-        f"by the largest {_statistic(inputs)}{gate}. Universes are tested each by itself."
+        f"by the largest {statistic_name(inputs)}{gate}. Universes are tested each by itself."
     )
-
-
-def _statistic(inputs: Inputs) -> str:
-    return "F" if tested_together(inputs.summary) else "|t|"
 
 
 def size_key(inputs: Inputs) -> str:
@@ -245,7 +242,7 @@ def _rows(inputs: Inputs, recipe: Recipe, room: float) -> list[Row]:
     if not between:
         return [*above, *below]
     tested = int(inputs.network_tests["statistic"].notna().sum())
-    some = f"the {len(between)} of {tested} with the largest {_statistic(inputs)}"
+    some = f"the {len(between)} of {tested} with the largest {statistic_name(inputs)}"
     heading = f"Network pairs{f': {some}' if len(between) < tested else ''}"
     return [*above, _headed(heading, recipe), *between, *below]
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -22,11 +21,12 @@ from connect.figures import (
     correction,
     effect_label,
     figure,
-    signed_colours,
+    statistic_name,
     survivors,
     wrapped,
     zoom,
 )
+from connect.figures.edges import edge_scale
 from connect.parcels import PRIMARY, QUANTITIES, domain_edges
 from connect.settings.figure import Figure as Recipe
 
@@ -40,9 +40,9 @@ TALL = 0.9
 
 @figure("glass_brain")
 def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
-    """Draw the edges with the largest |t| in four views, coloured by their estimate."""
-    chosen = strongest(inputs, recipe.edges)
-    limit = float(inputs.edge_tests["estimate"].iloc[chosen].abs().max()) if chosen.size else 1.0
+    """Draw the edges with the largest |t|, or F, in four views, coloured by their estimate, or its size."""
+    chosen, shown = strongest(inputs, recipe.edges), edge_scale(inputs, recipe)
+    scale = ScalarMappable(shown.norm(float(np.abs(shown.sizes[chosen]).max()) if chosen.size else 1.0), shown.colours)
     rows = ("lr", "yz") if recipe.width < NARROW else ("lyrz",)
     text = wrapped(in_words(inputs, chosen), recipe.width - 4)
     below = 1 + LINE * zoom() * (1 + text.count("\n"))
@@ -52,11 +52,10 @@ def glass_brain(inputs: Inputs, recipe: Recipe) -> Figure:
     made = canvas(replace(recipe, height=whole), layout=None)
     for place, views in enumerate(rows):
         bottom = foot + each * (len(rows) - 1 - place)
-        _brains(made.add_axes((0, bottom / whole, 1, each / whole)), views, inputs, recipe, chosen, limit)
-    scale = ScalarMappable(Normalize(-limit, limit), signed_colours(recipe))
+        _brains(made.add_axes((0, bottom / whole, 1, each / whole)), views, inputs, shown.sizes, chosen, scale)
     bar = made.add_axes((0.2, (below + BAR * zoom() - 3.5) / whole, 0.6, 1.6 / whole))
-    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(4),
-                  label=f"Estimate ({inputs.measure.unit})")  # fmt: skip
+    made.colorbar(scale, cax=bar, orientation="horizontal", ticks=MaxNLocator(2 if recipe.width < NARROW else 4),
+                  label=shown.name)  # fmt: skip
     where = (0.5, (below + BAR * zoom()) / whole)
     made.legend(handles=_nodes(), loc="lower center", bbox_to_anchor=where, ncols=2, borderaxespad=0)
     made.text(0.5, 1 / whole, text, ha="center", va="bottom")
@@ -98,7 +97,7 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
     survive = int(survivors(inputs)[chosen].sum())
     return (
         f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size:,} tested edges of the {block} "
-        f"with the largest |t|; surviving among them: {survive} ({correction(inputs)}); "
+        f"with the largest {statistic_name(inputs)}; surviving among them: {survive} ({correction(inputs)}); "
         f"n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 
@@ -113,7 +112,9 @@ def _of_block(inputs: Inputs) -> np.ndarray:
     return np.intersect1d(tested(inputs), np.flatnonzero(domain_edges(inputs.domain)[PRIMARY]))
 
 
-def _brains(axes: Axes, views: str, inputs: Inputs, recipe: Recipe, chosen: np.ndarray, limit: float) -> None:
+def _brains(
+    axes: Axes, views: str, inputs: Inputs, values: np.ndarray, chosen: np.ndarray, scale: ScalarMappable
+) -> None:
     # Here and not above: it takes seconds, and the other figures do not need it.
     from nilearn.plotting import plot_connectome
 
@@ -121,12 +122,12 @@ def _brains(axes: Axes, views: str, inputs: Inputs, recipe: Recipe, chosen: np.n
     first, second = (side[chosen] for side in np.triu_indices(len(places), 1))
     shown = np.union1d(first, second)
     matrix = np.zeros((len(places), len(places)))
-    matrix[first, second] = matrix[second, first] = inputs.edge_tests["estimate"].to_numpy()[chosen]
+    matrix[first, second] = matrix[second, first] = values[chosen]
     display = plot_connectome(
         matrix[np.ix_(shown, shown)], places[shown],
         node_color=[DOMAIN_COLOURS[name] for name in inputs.domain[shown]], node_size=14,
         node_kwargs={"edgecolors": "black", "linewidths": 0.4, "zorder": 5},
-        edge_cmap=signed_colours(recipe), edge_vmin=-limit, edge_vmax=limit, edge_kwargs={"linewidth": 0.9},
+        edge_cmap=scale.cmap, edge_vmin=scale.norm.vmin, edge_vmax=scale.norm.vmax, edge_kwargs={"linewidth": 0.9},
         display_mode=views, figure=axes.get_figure(root=True), axes=axes, annotate=False, colorbar=False,
     )  # fmt: skip
     display.annotate(size=7)

@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 from scipy.optimize import isotonic_regression
 
 from connect.changes import by_session
@@ -37,6 +38,7 @@ from connect.figures import (
     signed_colours,
     survivors,
 )
+from connect.figures.edges import edge_scale
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
 
@@ -73,7 +75,7 @@ def matrix(inputs: Inputs, recipe: Recipe) -> Figure:
     grid = made.subplots(rows, columns, squeeze=False)
     colours = signed_colours(recipe)
     for axes, (condition, phase) in zip(grid.flat, means, strict=True):
-        image = _panel(axes, square(means[condition, phase], order), groups, limit, colours)
+        image = _panel(axes, square(means[condition, phase], order), groups, Normalize(-limit, limit), colours)
         axes.set_title(", ".join(filter(None, (condition, f"{phase} (n = {len(inputs.analysed)})"))))
     _bar(made, image, grid, f"Mean connectivity ({inputs.measure.unit})", recipe)
     _legend(made, [Patch(color=NO_VALUE, label="no value")], recipe)
@@ -83,19 +85,20 @@ def matrix(inputs: Inputs, recipe: Recipe) -> Figure:
 
 @figure("change_matrix")
 def change_matrix(inputs: Inputs, recipe: Recipe) -> Figure:
-    """Draw the estimate of every edge below the diagonal, and above it only of the edges that survive correction."""
+    """Draw the estimate of every edge, or its size, below the diagonal, and above it only of those that survive."""
     order, groups = arrange(inputs.parcels, inputs.domain)
-    estimate = inputs.edge_tests["estimate"].to_numpy()
-    survive, tested = survivors(inputs), np.isfinite(estimate)
-    limit = robust_limit([estimate])
+    shown = edge_scale(inputs, recipe)
+    survive, tested = survivors(inputs), np.isfinite(shown.sizes)
     narrow = recipe.width < NARROW
     height = min(recipe.height, SQUARE * recipe.width + BAR) if narrow else recipe.height
     made = canvas(replace(recipe, height=height), layout="compressed")
     axes = made.subplots()
-    values = square(estimate, order)
+    values = square(shown.sizes, order)
     above = np.triu(np.ones(values.shape, dtype=bool), 1)
     hidden = above & (square(tested & ~survive, order) == 1)
-    image = _panel(axes, np.where(hidden, np.nan, values), groups, limit, signed_colours(recipe))
+    image = _panel(
+        axes, np.where(hidden, np.nan, values), groups, shown.norm(robust_limit([shown.sizes])), shown.colours
+    )
     axes.imshow(np.where(hidden, 1.0, np.nan), cmap=ListedColormap([NOT_SIGNIFICANT]), interpolation="none")
     counted = f"Surviving edges: {survive.sum():,} of {tested.sum():,}; n = {inputs.summary['n']}"
     axes.set_title(headed(f"{counted}\n({correction(inputs)})", (0.6 if narrow else 0.7) * recipe.width))
@@ -193,8 +196,8 @@ def spread(centres: Sequence[float], gap: float, stop: float) -> np.ndarray:
     return places
 
 
-def _panel(axes: Axes, values: np.ndarray, groups: Sequence[Group], limit: float, colours: Colormap) -> AxesImage:
-    image = axes.imshow(values, cmap=colours, vmin=-limit, vmax=limit, interpolation="none")
+def _panel(axes: Axes, values: np.ndarray, groups: Sequence[Group], norm: Normalize, colours: Colormap) -> AxesImage:
+    image = axes.imshow(values, cmap=colours, norm=norm, interpolation="none")
     for group in groups[1:]:
         axes.axhline(group.start - 0.5, color="#666666", linewidth=0.25)
         axes.axvline(group.start - 0.5, color="#666666", linewidth=0.25)
@@ -247,8 +250,10 @@ def _height(axes: Axes, made: Figure) -> float:
 
 def _bar(made: Figure, image: AxesImage, panels: Axes | np.ndarray, label: str, recipe: Recipe) -> None:
     """Draw the scale of colours: at the right, or below panels that stand below each other."""
-    where: Literal["bottom", "right"] = "bottom" if recipe.width < NARROW else "right"
-    made.colorbar(image, ax=panels, label=label, extend="both", aspect=30, location=where)
+    narrow = recipe.width < NARROW
+    where: Literal["bottom", "right"] = "bottom" if narrow else "right"
+    ends, ticks = "both" if image.norm.vmin else "max", MaxNLocator(2) if narrow else None
+    made.colorbar(image, ax=panels, label=label, extend=ends, ticks=ticks, aspect=30, location=where)
 
 
 def _legend(made: Figure, others: Sequence[Patch], recipe: Recipe) -> None:

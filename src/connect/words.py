@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connect.contrasts import PAIR
 from connect.formulas import BASELINE, MOTION, MOTION_LEVEL
 from connect.settings.model import OUTCOMES, RANKED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PHASES = ("pre", "post")
 
@@ -24,6 +27,9 @@ COEFFICIENTS: Mapping[str, str] = {
     "repeated": "r within participants",
 }
 """Correlations as effect sizes."""
+
+SIZES = {"g": "Cohen’s f", "statistic": "F"}
+"""What tells how large a difference among several is, by the column of the tests; a mixed model has F alone."""
 
 MOMENT: Mapping[str, str] = {
     "change": "change in {}",
@@ -130,6 +136,18 @@ def conditions_in(summary: Mapping[str, Any]) -> list[str]:
 def tested_together(summary: Mapping[str, Any]) -> bool:
     """Return whether several contrasts are tested together, so that there is no single estimate."""
     return summary["primary"]["estimate"] is None and summary["primary"]["statistic"] is not None
+
+
+def size_column(summary: Mapping[str, Any], tests: pd.DataFrame) -> str:
+    """Return the column of a table of tests that says how large an effect is; of one contrast, its estimate."""
+    if not tested_together(summary):
+        return "estimate"
+    return "g" if tests["g"].notna().any() else "statistic"
+
+
+def statistic_name(summary: Mapping[str, Any]) -> str:
+    """Return what the largest of is taken: |t|, or F where several contrasts are tested together."""
+    return "F" if tested_together(summary) else "|t|"
 
 
 def effect_unit(summary: Mapping[str, Any]) -> str:

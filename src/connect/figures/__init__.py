@@ -34,7 +34,7 @@ from connect.settings.figure import Figure as Recipe
 from connect.settings.measure import Measure
 from connect.settings.model import Model
 from connect.words import PHASES as PHASES
-from connect.words import Contrast, effect_unit, tested_together
+from connect.words import SIZES, Contrast, effect_unit, size_column, statistic_name
 from connect.words import effect_label as effect_label
 
 ARM_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -49,9 +49,6 @@ VARIANT_COLOURS = {"level": "#0072B2", "change": "#D55E00"}
 """Colours of the two kinds of QC-FC: FD with connectivity, and change in FD with change in connectivity."""
 
 NO_VALUE = "#B3B3B3"
-
-SIZES = {"g": "Cohen’s f", "statistic": "F"}
-"""What tells how large a difference among several is, by the column of the tests; a mixed model has F alone."""
 
 FIRM = "\N{NO-BREAK SPACE}"
 MM_PER_POINT = 25.4 / 72
@@ -307,17 +304,10 @@ def label_of(arm: str, model: Model, *parts: str) -> str:
 def effect_axis(inputs: Inputs, length: float) -> str:
     """Return the label of an axis of estimates, with its unit, in lines that fit a length (mm).
 
-    Where several contrasts are tested together there is none, and the axis is one of :data:`SIZES`.
+    Where several contrasts are tested together there is none, and the axis is one of :data:`connect.words.SIZES`.
     """
-    what, size = effect_label(inputs.summary), SIZES.get(size_column(inputs))
+    what, size = effect_label(inputs.summary), SIZES.get(size_column(inputs.summary, inputs.edge_tests))
     return wrapped(f"{what}: {size}" if size else f"{what} ({effect_unit(inputs.summary)})", length)
-
-
-def size_column(inputs: Inputs) -> str:
-    """Return the column of the edges' tests that says how large the effect is; of one contrast, its estimate."""
-    if not tested_together(inputs.summary):
-        return "estimate"
-    return "g" if inputs.edge_tests["g"].notna().any() else "statistic"
 
 
 def number(value: float | None, form: str) -> str:
@@ -340,12 +330,9 @@ def survivors(inputs: Inputs) -> np.ndarray:
     return found
 
 
-def statistic_name(inputs: Inputs) -> str:
-    """Return what the largest of is taken: |t|, or F where several contrasts are tested together."""
-    return "F" if tested_together(inputs.summary) else "|t|"
-
-
 def correction(inputs: Inputs) -> str:
     """Return in words how edges are corrected, and whether the gate is open."""
-    text = f"p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected for all edges by the largest {statistic_name(inputs)}"
+    text = (
+        f"p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected for all edges by the largest {statistic_name(inputs.summary)}"
+    )
     return text + ("" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass")

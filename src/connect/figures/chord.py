@@ -32,7 +32,6 @@ from connect.figures import (
     figure,
     length_of,
     small,
-    statistic_name,
     survivors,
     wrapped,
     zoom,
@@ -42,6 +41,7 @@ from connect.figures.glass_brain import strongest, tested
 from connect.figures.matrix import Group, arrange, spread
 from connect.parcels import PRIMARY, QUANTITIES, domain_edges
 from connect.settings.figure import Figure as Recipe
+from connect.words import statistic_name
 
 NETWORK_GAP, DOMAIN_GAP = 0.006, 0.02
 """Empty parts of the circle between networks and between domains."""
@@ -133,7 +133,7 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
     survive = int(survivors(inputs)[chosen].sum())
     return (
         f"{effect_label(inputs.summary)}: the {chosen.size} of {tested(inputs).size:,} tested edges with the largest "
-        f"{statistic_name(inputs)}, {block} of them {QUANTITIES[PRIMARY]}; surviving among them: {survive} "
+        f"{statistic_name(inputs.summary)}, {block} of them {QUANTITIES[PRIMARY]}; surviving among them: {survive} "
         f"({correction(inputs)}); n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 
-from connect.figures import NO_VALUE, SIZES, Inputs, signed_colours, size_column
+from connect.figures import NO_VALUE, Inputs, signed_colours
 from connect.settings.figure import Figure as Recipe
+from connect.words import SIZES, size_column
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class EdgeScale:
 
 def edge_scale(inputs: Inputs, recipe: Recipe) -> EdgeScale:
     """Return what colours the edges of a model."""
-    column, colours = size_column(inputs), signed_colours(recipe)
+    column, colours = size_column(inputs.summary, inputs.edge_tests), signed_colours(recipe)
     sizes = inputs.edge_tests[column].to_numpy()
     if column not in SIZES:
         return EdgeScale(sizes, f"Estimate ({inputs.measure.unit})", True, colours)

@@ -24,13 +24,12 @@ from connect.figures import (
     length_of,
     number,
     small,
-    statistic_name,
     wrapped,
     zoom,
 )
 from connect.parcels import PRIMARY, QUANTITIES
 from connect.settings.figure import Figure as Recipe
-from connect.words import effect_label, effect_size, per_slope, tested_together
+from connect.words import effect_label, effect_size, per_slope, statistic_name, tested_together
 
 PAGE = 170.0
 """Height that the figure keeps to if it can (mm): network pairs are as many as fit."""
@@ -176,7 +175,7 @@ def in_words(inputs: Inputs) -> str:
     gate = "" if inputs.summary["gate"] == "open" else "; exploratory, because the primary test did not pass"
     return (
         f"{effect_label(inputs.summary)}. Filled: p{FIRM}≤{FIRM}{inputs.model.alpha:g}, corrected within its section "
-        f"by the largest {statistic_name(inputs)}{gate}. Universes are tested each by itself."
+        f"by the largest {statistic_name(inputs.summary)}{gate}. Universes are tested each by itself."
     )
 
 
@@ -242,7 +241,7 @@ def _rows(inputs: Inputs, recipe: Recipe, room: float) -> list[Row]:
     if not between:
         return [*above, *below]
     tested = int(inputs.network_tests["statistic"].notna().sum())
-    some = f"the {len(between)} of {tested} with the largest {statistic_name(inputs)}"
+    some = f"the {len(between)} of {tested} with the largest {statistic_name(inputs.summary)}"
     heading = f"Network pairs{f': {some}' if len(between) < tested else ''}"
     return [*above, _headed(heading, recipe), *between, *below]
 

@@ -21,7 +21,6 @@ from connect.figures import (
     correction,
     effect_label,
     figure,
-    statistic_name,
     survivors,
     wrapped,
     zoom,
@@ -29,6 +28,7 @@ from connect.figures import (
 from connect.figures.edges import edge_scale
 from connect.parcels import PRIMARY, QUANTITIES, domain_edges
 from connect.settings.figure import Figure as Recipe
+from connect.words import statistic_name
 
 AXES = ("x", "y", "z")
 LINE, BAR, LEGEND = 3.2, 12.5, 5.0
@@ -97,7 +97,7 @@ def in_words(inputs: Inputs, chosen: np.ndarray) -> str:
     survive = int(survivors(inputs)[chosen].sum())
     return (
         f"{effect_label(inputs.summary)}: the {chosen.size} of {_of_block(inputs).size:,} tested edges of the {block} "
-        f"with the largest {statistic_name(inputs)}; surviving among them: {survive} ({correction(inputs)}); "
+        f"with the largest {statistic_name(inputs.summary)}; surviving among them: {survive} ({correction(inputs)}); "
         f"n{FIRM}={FIRM}{inputs.summary['n']}."
     )
 

@@ -283,10 +283,11 @@ def gathered(
         "references.bib": references.bibliography([*cited, *references.software(versions)]),
         **packed.tables(results, records, found.scans, found.lost, found.assessments, chosen.files, versions),
     }
-    brain = packed.brain(results[0].levels["edge"], parcels, domain)
+    grid = packed.grid(parcels, domain, results[0])
+    brain = packed.brain(results[0].levels["edge"], parcels, domain, grid["column"])
     if brain:
         texts["brain.html"] = brain
-    return Carried(texts, packed.grid(parcels, domain, results[0]), methods_text, cited)
+    return Carried(texts, grid, methods_text, cited)
 
 
 def answer_text(results: Sequence[Result], scans: pd.DataFrame, limits: Limits) -> str:

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from connect.report.sections import Result, strongest, untested
+from connect.report.wording import unit
 from connect.scans import MISSING
+from connect.words import SIZES, size_column, statistic_name
 
 MOST_EDGES = 100_000
 """Edges of the primary model that the page carries; of more, those with the largest statistic."""
@@ -101,7 +103,7 @@ def table_script() -> str:
 
 
 def grid(parcels: pd.DataFrame, domain: np.ndarray, result: Result) -> dict[str, Any]:
-    """Return what the matrix of edges needs beside them: parcels by domain and network, the unit, and the level.
+    """Return what the matrix of edges needs beside them: parcels by domain and network, and what its colours are.
 
     Parameters
     ----------
@@ -115,29 +117,36 @@ def grid(parcels: pd.DataFrame, domain: np.ndarray, result: Result) -> dict[str,
     place = {"emotion": 0, "cognition": 1, "": 2}
     table = parcels.assign(domain=domain, place=[place[name] for name in domain])
     table = table.sort_values(["place", "network"], kind="stable")
+    column = size_column(result.summary, result.levels["edge"])
     return {
         "names": table["name"].tolist(),
         "networks": table["network"].fillna("none").tolist(),
         "domains": table["domain"].tolist(),
         "file": edges_file(result),
+        "column": column,
+        "shown": SIZES.get(column) or unit(result.summary),
+        "signed": column not in SIZES,
+        "statistic": statistic_name(result.summary),
     }
 
 
-def brain(edges: pd.DataFrame, parcels: pd.DataFrame, domain: np.ndarray) -> str:
+def brain(edges: pd.DataFrame, parcels: pd.DataFrame, domain: np.ndarray, column: str = "estimate") -> str:
     """Return a page with the strongest edges in a brain that can be turned, or nothing if parcels have no centre.
 
     Parameters
     ----------
     edges
-        Edges of a model, with `a`, `b`, `estimate` and `statistic`.
+        Edges of a model, with `a`, `b`, `statistic` and what colours them.
     parcels
         The atlas's parcels, with `name` and, if they are known, `x`, `y` and `z` in mm.
     domain
         Domain of each parcel ``(n_parcels,)``, an empty string if it has none.
+    column
+        What colours the edges; all but estimates are at least 0.
     """
     if any(axis not in parcels or parcels[axis].isna().any() for axis in AXES):
         return ""
-    tested = edges[edges["estimate"].notna() & edges["statistic"].notna()]
+    tested = edges[edges[column].notna() & edges["statistic"].notna()]
     if tested.empty:
         return ""
     # Here and not above: they take seconds.
@@ -151,10 +160,11 @@ def brain(edges: pd.DataFrame, parcels: pd.DataFrame, domain: np.ndarray) -> str
     place = {name: number for number, name in enumerate(shown["name"])}
     matrix = np.zeros((len(shown), len(shown)))
     first, second = chosen["a"].map(place).to_numpy(), chosen["b"].map(place).to_numpy()
-    matrix[first, second] = matrix[second, first] = chosen["estimate"].to_numpy()
+    matrix[first, second] = matrix[second, first] = chosen[column].to_numpy()
     view = view_connectome(
         matrix, shown[list(AXES)].to_numpy(dtype=float),
-        edge_cmap="RdBu_r", linewidth=4, node_color=colours, node_size=4, colorbar_fontsize=14,
+        edge_cmap="Reds" if column in SIZES else "RdBu_r", symmetric_cmap=column not in SIZES,
+        linewidth=4, node_color=colours, node_size=4, colorbar_fontsize=14,
     )  # fmt: skip
     html: str = view.html
     return html

@@ -91,9 +91,9 @@ class Edges {
     return this.rows.get(this.key(one, other))?.[this.columns[column]];
   }
 
-  /** Return the absolute estimate that one in a hundred exceeds, so that a few do not take the colour from all. */
-  limit() {
-    const sizes = [...this.rows.values()].map((row) => Math.abs(Number(row[this.columns.estimate])));
+  /** Return the absolute number that one in a hundred exceeds, so that a few do not take the colour from all. */
+  limit(column) {
+    const sizes = [...this.rows.values()].map((row) => Math.abs(Number(row[this.columns[column]])));
     const known = sizes.filter(Number.isFinite).sort((a, b) => a - b);
     return known[Math.floor(0.99 * (known.length - 1))] || 1;
   }
@@ -116,7 +116,7 @@ class Matrix {
     Object.assign(this, JSON.parse(root.querySelector('script[type="application/json"]').textContent));
     this.root = root;
     this.edges = new Edges(csv, this.names);
-    this.limit = this.edges.limit();
+    this.limit = this.edges.limit(this.column);
     this.canvas = root.querySelector(".plane canvas");
     this.zoom = Math.max(1, Math.floor(640 / this.names.length));
     this.canvas.width = this.canvas.height = this.zoom * this.names.length;
@@ -173,7 +173,7 @@ class Matrix {
     const picture = new ImageData(size, size);
     for (let one = 0; one < size; one++) {
       for (let other = 0; other < size; other++) {
-        const value = Number(this.edges.at(one, other, "estimate"));
+        const value = Number(this.edges.at(one, other, this.column));
         const known = one !== other && Number.isFinite(value);
         const ink = known ? [...colour(value / this.limit), 255] : [140, 140, 140, 90];
         picture.data.set(ink, 4 * (one * size + other));
@@ -187,11 +187,13 @@ class Matrix {
 
   paintScale() {
     const [low, high, unit] = this.root.querySelectorAll(".scale span");
-    [low.textContent, high.textContent] = [`−${this.limit.toPrecision(2)}`, this.limit.toPrecision(2)];
-    unit.textContent = `${this.root.dataset.unit}; grey: not tested`;
+    [low.textContent, high.textContent] = [this.signed ? `−${this.limit.toPrecision(2)}` : "0", this.limit.toPrecision(2)];
+    unit.textContent = `${this.shown}; grey: not tested`;
     const canvas = this.root.querySelector(".scale canvas");
     const strip = new ImageData(canvas.width, 1);
-    for (let at = 0; at < canvas.width; at++) strip.data.set([...colour((2 * at) / (canvas.width - 1) - 1), 255], 4 * at);
+    const start = this.signed ? -1 : 0;
+    const share = (at) => start + ((1 - start) * at) / (canvas.width - 1);
+    for (let at = 0; at < canvas.width; at++) strip.data.set([...colour(share(at)), 255], 4 * at);
     canvas.getContext("2d").putImageData(strip, 0, 0);
   }
 
@@ -223,12 +225,14 @@ class Matrix {
     const names = `${this.names[one]} – ${this.names[other]} (${this.networks[one]} × ${this.networks[other]})`;
     const value = (column) => this.edges.at(one, other, column);
     if (one === other) return `${this.names[one]} (${this.networks[one]}): a parcel with itself is no edge.`;
-    if (value("estimate") === undefined) return `${names}: not among the edges that this page carries.`;
-    if (value("estimate") === "n/a") return `${names}: not tested, ${value("reason")}.`;
+    if (value("statistic") === undefined) return `${names}: not among the edges that this page carries.`;
+    if (value("statistic") === "n/a") return `${names}: not tested, ${value("reason")}.`;
     const { unit, level, size, sizeName } = this.root.dataset;
     const interval = (low, high) => `[${shown(value(low))}, ${shown(value(high))}]`;
-    const effect = value(size) ? `, ${sizeName} ${shown(value(size))} ${interval(`${size}_low`, `${size}_high`)}` : "";
+    const sized = value(size) && value(size) !== "n/a";
+    const effect = sized ? `, ${sizeName} ${shown(value(size))} ${interval(`${size}_low`, `${size}_high`)}` : "";
     const tests = `p = ${value("p")}, corrected p = ${value("p_fwe")}`;
+    if (!this.signed) return `${names}: F = ${shown(value("statistic"))}${effect}${sized ? ` (${level} CI)` : ""}, ${tests}.`;
     return `${names}: ${shown(value("estimate"))} ${interval("ci_low", "ci_high")} ${unit} (${level} CI)${effect}, ${tests}.`;
   }
 }

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -679,6 +680,20 @@ def test_the_brain_has_the_strongest_edges(monkeypatch: pytest.MonkeyPatch) -> N
     assert not re.search(r'(?:src|href)="(?!https://plot.ly/|data:)', html)
     assert packed.brain(edges, parcels.drop(columns="z"), domain) == ""
     assert packed.brain(edges.iloc[[1]], parcels, domain) == ""
+    of_several = edges.assign(estimate=np.nan, g=[0.4, 0.2, 0.3])
+    assert packed.brain(of_several, parcels, domain) == ""
+    assert html != packed.brain(of_several, parcels, domain, "g") != ""
+
+
+def test_several_contrasts_together_are_shown_by_the_size_of_the_effect(study: Study) -> None:
+    summary = study.summary("by-arm")
+    joint = {**summary, "primary": {**summary["primary"], "estimate": None}}
+    edges = pd.DataFrame({"a": ["k"], "b": ["l"], "estimate": [np.nan], "g": [0.4], "statistic": [3.0]})
+    for table, column, shown in ((edges, "g", "Cohen’s f"), (edges.assign(g=np.nan), "statistic", "F")):
+        result = SimpleNamespace(name="by-arm", summary=joint, levels={"edge": table})
+        parcels = pd.DataFrame({"name": ["k", "l"], "network": ["n", "n"]})
+        found = packed.grid(parcels, np.array(["emotion", ""]), result)
+        assert (found["column"], found["shown"], found["signed"], found["statistic"]) == (column, shown, False, "F")
 
 
 def article(path: Path, name: str) -> str:

@@ -58,11 +58,6 @@ def copy(finished: Study, tmp_path: Path) -> Study:
     return Study(folder)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one process more than there are cores: many tests wait for a server, a browser or Snakemake."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_finish() -> None:
     """Take what is there by now out of garbage collection: nilearn collects ten times for each scan that it masks."""
     gc.collect()
